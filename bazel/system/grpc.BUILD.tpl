@@ -1,0 +1,36 @@
+load("@rules_cc//cc:cc_library.bzl", "cc_library")
+
+package(default_visibility = ["//visibility:public"])
+
+# A rule can only run a file target, and the symlink itself is one.
+exports_files(["grpc_cpp_plugin_bin"])
+
+alias(
+    name = "grpc_cpp_plugin",
+    actual = "grpc_cpp_plugin_bin",
+)
+
+cc_library(
+    name = "grpc++",
+    defines = %{grpc++.defines},
+    linkopts = %{grpc++.linkopts},
+    deps = ["@com_google_protobuf//:protobuf"],
+)
+
+# The plugin registers itself in a constructor that nothing refers to, so a
+# static link must take the whole archive.
+cc_library(
+    name = "grpc++_reflection",
+    linkopts = [
+        "-Wl,--push-state,--no-as-needed,--whole-archive",
+        "-lgrpc++_reflection",
+        "-Wl,--pop-state",
+    ],
+    deps = [":grpc++"],
+)
+
+cc_library(
+    name = "grpcpp_channelz",
+    linkopts = ["-lgrpcpp_channelz"],
+    deps = [":grpc++"],
+)

@@ -1,0 +1,82 @@
+"""@com_google_protobuf and @com_github_grpc_grpc, out of the distribution's packages."""
+
+load(":pkg_config.bzl", "fail_missing", "find_program")
+load(":system_library.bzl", "substitutions")
+
+# The protos that come with protobuf and their imports, which are as stable.
+_WELL_KNOWN_PROTOS = {
+    "any": [],
+    "api": ["source_context", "type"],
+    "descriptor": [],
+    "duration": [],
+    "empty": [],
+    "field_mask": [],
+    "source_context": [],
+    "struct": [],
+    "timestamp": [],
+    "type": ["any", "source_context"],
+    "wrappers": [],
+}
+
+_PROTO_LIBRARY = """
+proto_library(
+    name = "{name}_proto",
+    srcs = ["google/protobuf/{name}.proto"],
+    deps = {deps},
+)
+"""
+
+_PASS_ON_RULE = """\"\"\"The built-in {rule}.\"\"\"
+
+{rule} = native.{rule}
+"""
+
+def _protobuf_repository_impl(rctx):
+    include = rctx.path("/usr/include/google/protobuf")
+    protos = ""
+    for name, deps in _WELL_KNOWN_PROTOS.items():
+        proto = include.get_child(name + ".proto")
+        if not proto.exists:
+            fail_missing("The file %s" % proto)
+        rctx.symlink(proto, "google/protobuf/%s.proto" % name)
+        protos += _PROTO_LIBRARY.format(name = name, deps = [":%s_proto" % dep for dep in deps])
+    rctx.symlink(find_program(rctx, "protoc"), "protoc")
+
+    flags = substitutions(rctx, ["protobuf"])
+    flags["%{proto_libraries}"] = protos
+    flags["%{well_known_protos}"] = repr([":%s_proto" % name for name in _WELL_KNOWN_PROTOS])
+    rctx.template("BUILD.bazel", rctx.attr._build_file, flags)
+    rctx.template("src/google/protobuf/util/BUILD.bazel", rctx.attr._util_build_file)
+
+    rctx.file("bazel/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
+    for rule in ["proto_library", "cc_proto_library"]:
+        rctx.file("bazel/%s.bzl" % rule, _PASS_ON_RULE.format(rule = rule))
+
+protobuf_repository = repository_rule(
+    implementation = _protobuf_repository_impl,
+    attrs = {
+        "_build_file": attr.label(default = ":protobuf.BUILD.tpl"),
+        "_util_build_file": attr.label(default = ":protobuf_util.BUILD.tpl"),
+    },
+    configure = True,
+    environ = ["ECHOD_SYSTEM_LIBRARIES", "PATH", "PKG_CONFIG_PATH"],
+)
+
+def _grpc_repository_impl(rctx):
+    for header in ["ext/proto_server_reflection_plugin.h", "ext/channelz_service_plugin.h"]:
+        if not rctx.path("/usr/include/grpcpp/" + header).exists:
+            fail_missing("The header <grpcpp/%s>" % header)
+    rctx.symlink(find_program(rctx, "grpc_cpp_plugin"), "grpc_cpp_plugin_bin")
+    rctx.template("BUILD.bazel", rctx.attr._build_file, substitutions(rctx, ["grpc++"]))
+    rctx.file("bazel/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
+    rctx.template("bazel/cc_grpc_library.bzl", rctx.attr._cc_grpc_library)
+
+grpc_repository = repository_rule(
+    implementation = _grpc_repository_impl,
+    attrs = {
+        "_build_file": attr.label(default = ":grpc.BUILD.tpl"),
+        "_cc_grpc_library": attr.label(default = ":cc_grpc_library.bzl.tpl"),
+    },
+    configure = True,
+    environ = ["ECHOD_SYSTEM_LIBRARIES", "PATH", "PKG_CONFIG_PATH"],
+)

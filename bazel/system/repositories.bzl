@@ -1,0 +1,57 @@
+"""Every external repository of this workspace, out of the distribution's packages."""
+
+load(":abseil.bzl", "abseil_repository")
+load(":protobuf.bzl", "grpc_repository", "protobuf_repository")
+load(":rules.bzl", "coverage_tools_stub", "rules_repository")
+load(":system_library.bzl", "static_libraries", "system_library")
+
+# Where the packages put the rule sets. Some only Bazel 7 asks for.
+_RULES = {
+    "bazel_skylib": "/usr/share/bazel/tools/skylib",
+    "rules_cc": "/usr/share/bazel/rules/cc",
+    "rules_java": "/usr/share/bazel/rules/java",
+    "rules_license": "/usr/share/bazel/rules/license",
+    "rules_proto": "/usr/share/bazel/rules/proto",
+    "rules_python": "/usr/share/bazel/rules/python",
+    "rules_shell": "/usr/share/bazel/rules/shell",
+}
+
+def system_repositories():
+    """Declares the repositories under the names that upstream projects use."""
+    for name, path in _RULES.items():
+        rules_repository(name = name, path = path)
+    coverage_tools_stub(name = "remote_coverage_tools")
+
+    abseil_repository(name = "com_google_absl")
+    protobuf_repository(name = "com_google_protobuf")
+    grpc_repository(name = "com_github_grpc_grpc")
+    native.local_repository(name = "googleapis", path = "bazel/googleapis")
+
+    system_library(
+        name = "libevent",
+        build_file = "//bazel/system:libevent.BUILD.tpl",
+        modules = ["libevent_core", "libevent_extra"],
+    )
+    system_library(
+        name = "spdlog",
+        build_file = "//bazel/system:spdlog.BUILD.tpl",
+        modules = ["spdlog", "fmt"],
+    )
+    system_library(
+        name = "com_google_googletest",
+        build_file = "//bazel/system:googletest.BUILD.tpl",
+        modules = ["gmock", "gtest", "gtest_main"],
+    )
+    system_library(
+        name = "com_github_google_benchmark",
+        build_file = "//bazel/system:benchmark.BUILD.tpl",
+        modules = ["benchmark"],
+    )
+
+    # What static_binary links against in addition.
+    static_libraries(
+        name = "static_libraries",
+        modules = ["grpc++", "libevent_core", "libevent_extra", "protobuf"],
+        # What newer archives need and their pkg-config files forget to say.
+        optional_modules = ["absl_check", "absl_log", "re2"],
+    )

@@ -1,0 +1,31 @@
+#ifndef ECHO_BASE_CHECK_H_
+#define ECHO_BASE_CHECK_H_
+
+#include <cstdio>
+#include <cstdlib>
+
+// Ends the process with a message when an invariant does not hold. For mistakes
+// of this program only; what the environment does is an absl::Status.
+#define ECHOD_CHECK(condition) \
+  ((condition)                 \
+       ? static_cast<void>(0)  \
+       : ::echod::internal::CheckFailed(#condition, __FILE__, __LINE__))
+
+// The same, in builds with assertions only (the sanitizer configurations).
+#ifdef NDEBUG
+#define ECHOD_DCHECK(condition) static_cast<void>(0)
+#else
+#define ECHOD_DCHECK(condition) ECHOD_CHECK(condition)
+#endif
+
+namespace echod::internal {
+
+[[noreturn]] inline void CheckFailed(const char* condition, const char* file,
+                                     int line) {
+  std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
+  std::abort();
+}
+
+}  // namespace echod::internal
+
+#endif  // ECHO_BASE_CHECK_H_

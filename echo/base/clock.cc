@@ -1,0 +1,37 @@
+#include "echo/base/clock.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "absl/time/clock.h"
+
+namespace echod {
+namespace {
+
+class RealClock final : public Clock {
+ public:
+  MonotonicTime MonotonicNow() override {
+    // The coarse clock costs a fifth of the precise one.
+    timespec now = {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return MonotonicTime(std::chrono::seconds(now.tv_sec) +
+                         std::chrono::nanoseconds(now.tv_nsec));
+  }
+
+  absl::Time WallNow() override { return absl::Now(); }
+};
+
+}  // namespace
+
+MonotonicTime TimeAfter(Clock& clock, absl::Duration after) {
+  return clock.MonotonicNow() +
+         absl::ToChronoNanoseconds(
+             std::clamp(after, absl::ZeroDuration(), absl::Hours(24 * 3650)));
+}
+
+Clock& SystemClock() {
+  static RealClock* const clock = new RealClock;
+  return *clock;
+}
+
+}  // namespace echod

@@ -1,0 +1,32 @@
+#ifndef ECHO_BASE_FAKE_CLOCK_H_
+#define ECHO_BASE_FAKE_CLOCK_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "echo/base/clock.h"
+
+namespace echod {
+
+// A clock for tests: it stands still until it is told to go on. Thread-safe.
+class FakeClock final : public Clock {
+ public:
+  MonotonicTime MonotonicNow() override {
+    return MonotonicTime(std::chrono::nanoseconds(nanoseconds_.load()));
+  }
+  absl::Time WallNow() override {
+    return absl::UnixEpoch() + absl::Nanoseconds(nanoseconds_.load());
+  }
+
+  void Advance(absl::Duration by) {
+    nanoseconds_ += absl::ToInt64Nanoseconds(by);
+  }
+
+ private:
+  std::atomic<std::int64_t> nanoseconds_{1'000'000'000'000};
+};
+
+}  // namespace echod
+
+#endif  // ECHO_BASE_FAKE_CLOCK_H_

@@ -1,0 +1,150 @@
+#include "echo/base/socket_address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace echod {
+
+absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text) {
+  const auto colon = text.rfind(':');
+  if (colon == absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", text, "' has no port; write host:port, such as [::]:8080"));
+  }
+  absl::string_view host = text.substr(0, colon);
+  const absl::string_view port_text = text.substr(colon + 1);
+  if (!host.empty() && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text,
+                     "' is ambiguous; write an IPv6 address in brackets, such "
+                     "as [::1]:8080"));
+  }
+  const bool digits = !port_text.empty() &&
+                      std::all_of(port_text.begin(), port_text.end(),
+                                  [](char c) { return c >= '0' && c <= '9'; });
+  int port = 0;
+  if (!digits || !absl::SimpleAtoi(port_text, &port) || port > 65535) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", port_text, "' is not a port; write a number from 0 to 65535"));
+  }
+  return FromHost(host, static_cast<std::uint16_t>(port));
+}
+
+absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
+                                                      std::uint16_t port) {
+  SocketAddress address;
+  address.port_ = port;
+  std::string number(host);
+  if (inet_pton(AF_INET, number.c_str(), address.bytes_.data()) == 1) {
+    return address;
+  }
+  if (const auto percent = number.find('%'); percent != std::string::npos) {
+    const std::string zone = number.substr(percent + 1);
+    number.resize(percent);
+    address.scope_id_ = if_nametoindex(zone.c_str());
+    if (address.scope_id_ == 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", zone, "' is not a network interface of this host"));
+    }
+  }
+  if (inet_pton(AF_INET6, number.c_str(), address.bytes_.data()) == 1) {
+    address.ipv6_ = true;
+    return address;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", host,
+                   "' is not an IP address; write a number such as 127.0.0.1 "
+                   "or ::1, or :: for all addresses"));
+}
+
+SocketAddress SocketAddress::FromKernel(const sockaddr_storage& storage) {
+  SocketAddress address;
+  if (storage.ss_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &storage, sizeof v4);
+    std::memcpy(address.bytes_.data(), &v4.sin_addr, sizeof v4.sin_addr);
+    address.port_ = ntohs(v4.sin_port);
+  } else if (storage.ss_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &storage, sizeof v6);
+    address.port_ = ntohs(v6.sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+      std::memcpy(address.bytes_.data(), &v6.sin6_addr.s6_addr[12], 4);
+    } else {
+      std::memcpy(address.bytes_.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
+      address.scope_id_ = v6.sin6_scope_id;
+      address.ipv6_ = true;
+    }
+  }
+  return address;
+}
+
+bool SocketAddress::is_unspecified() const {
+  return std::all_of(bytes_.begin(), bytes_.end(),
+                     [](std::uint8_t byte) { return byte == 0; });
+}
+
+SocketAddress SocketAddress::WithPort(std::uint16_t port) const {
+  SocketAddress other = *this;
+  other.port_ = port;
+  return other;
+}
+
+socklen_t SocketAddress::ToKernel(sockaddr_storage& storage) const {
+  storage = {};
+  if (!ipv6_) {
+    sockaddr_in v4 = {};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port_);
+    std::memcpy(&v4.sin_addr, bytes_.data(), sizeof v4.sin_addr);
+    std::memcpy(&storage, &v4, sizeof v4);
+    return sizeof v4;
+  }
+  sockaddr_in6 v6 = {};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port_);
+  v6.sin6_scope_id = scope_id_;
+  std::memcpy(&v6.sin6_addr, bytes_.data(), sizeof v6.sin6_addr);
+  std::memcpy(&storage, &v6, sizeof v6);
+  return sizeof v6;
+}
+
+std::string SocketAddress::Host() const {
+  char text[INET6_ADDRSTRLEN] = {};
+  inet_ntop(ipv6_ ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
+  if (scope_id_ == 0) return text;
+  char zone[IF_NAMESIZE] = {};
+  if (if_indextoname(scope_id_, zone) == nullptr) return text;
+  return absl::StrCat(text, "%", zone);
+}
+
+std::string SocketAddress::ToString() const {
+  return ipv6_ ? absl::StrCat("[", Host(), "]:", port_)
+               : absl::StrCat(Host(), ":", port_);
+}
+
+SocketAddress LocalAddress(int fd) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof storage;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length);
+  return SocketAddress::FromKernel(storage);
+}
+
+SocketAddress PeerAddress(int fd) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof storage;
+  getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length);
+  return SocketAddress::FromKernel(storage);
+}
+
+}  // namespace echod

@@ -1,0 +1,66 @@
+#ifndef ECHO_BASE_SOCKET_ADDRESS_H_
+#define ECHO_BASE_SOCKET_ADDRESS_H_
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace echod {
+
+// An IPv4 or IPv6 address and a port. A plain value of 24 bytes. Names are not
+// resolved: a server's address is a number.
+class SocketAddress {
+ public:
+  // 0.0.0.0:0.
+  SocketAddress() = default;
+
+  // From `host:port`, IPv6 in brackets, such as `[::]:8080`. Errors are
+  // INVALID_ARGUMENT and say what is wrong.
+  static absl::StatusOr<SocketAddress> Parse(absl::string_view text);
+
+  // From an address without brackets, such as `::1`, and a port.
+  static absl::StatusOr<SocketAddress> FromHost(absl::string_view host,
+                                                std::uint16_t port);
+
+  // From the kernel. An IPv4 address mapped into IPv6 becomes plain IPv4; what
+  // is no internet address becomes 0.0.0.0:0.
+  static SocketAddress FromKernel(const sockaddr_storage& storage);
+
+  bool is_ipv6() const { return ipv6_; }
+  std::uint16_t port() const { return port_; }
+  bool is_unspecified() const;  // 0.0.0.0 or ::
+
+  SocketAddress WithPort(std::uint16_t port) const;
+
+  // Fills `storage` for bind or connect, and returns the length to pass.
+  socklen_t ToKernel(sockaddr_storage& storage) const;
+
+  // The address without brackets and port.
+  std::string Host() const;
+
+  // `host:port`, IPv6 in brackets.
+  std::string ToString() const;
+
+  friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
+
+ private:
+  std::array<std::uint8_t, 16> bytes_ = {};  // IPv4: the first four
+  std::uint32_t scope_id_ = 0;               // IPv6 link-local only
+  std::uint16_t port_ = 0;                   // host byte order
+  bool ipv6_ = false;
+};
+
+// The address that `fd` is bound to, or is connected to; 0.0.0.0:0 when the
+// kernel does not say.
+SocketAddress LocalAddress(int fd);
+SocketAddress PeerAddress(int fd);
+
+}  // namespace echod
+
+#endif  // ECHO_BASE_SOCKET_ADDRESS_H_

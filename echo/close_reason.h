@@ -1,0 +1,55 @@
+#ifndef ECHO_CLOSE_REASON_H_
+#define ECHO_CLOSE_REASON_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+
+namespace echod {
+
+// Why a connection ended. Each connection ends for exactly one reason, and is
+// counted under it.
+enum class CloseReason : std::uint8_t {
+  kPeerClosed,     // the peer closed its side, and got all it was owed
+  kPeerReset,      // the peer reset the connection, or the network did
+  kIdleTimeout,    // nothing came or went for the listener's idle timeout
+  kLineTooLong,    // a line was longer than the listener allows
+  kDrained,        // a drain ended it, with all it was owed
+  kDrainDeadline,  // a drain's deadline ended it before it had all
+  kAdminGraceful,  // an operator closed it, with all it was owed
+  kAdminReset,     // an operator reset it
+  kShutdown,       // the server stopped without a drain
+};
+
+inline constexpr std::size_t kCloseReasonCount =
+    static_cast<std::size_t>(CloseReason::kShutdown) + 1;
+
+// The reason's name in statistics, such as `peer_closed`.
+constexpr absl::string_view CloseReasonName(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kPeerClosed:
+      return "peer_closed";
+    case CloseReason::kPeerReset:
+      return "peer_reset";
+    case CloseReason::kIdleTimeout:
+      return "idle_timeout";
+    case CloseReason::kLineTooLong:
+      return "line_too_long";
+    case CloseReason::kDrained:
+      return "drained";
+    case CloseReason::kDrainDeadline:
+      return "drain_deadline";
+    case CloseReason::kAdminGraceful:
+      return "admin_graceful";
+    case CloseReason::kAdminReset:
+      return "admin_reset";
+    case CloseReason::kShutdown:
+      return "shutdown";
+  }
+  return "unknown";
+}
+
+}  // namespace echod
+
+#endif  // ECHO_CLOSE_REASON_H_

@@ -1,0 +1,397 @@
+#include "echo/connection.h"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "echo/base/check.h"
+#include "echo/tcp_info.h"
+
+namespace echod {
+namespace {
+
+// One read, and with it what one connection may take of a loop's turn.
+constexpr std::size_t kReadBytes = 64 * 1024;
+
+// Answers are handed to the kernel in batches of about this size.
+constexpr std::size_t kAnswerBatchBytes = 64 * 1024;
+
+// What a single line may leave of memory in the worker's batch buffer.
+constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
+
+// How long a peer that was sent everything and a FIN may take to close, too.
+// Its late bytes are thrown away meanwhile; to close at once would answer them
+// with a reset, and that could overtake what it has not read yet.
+constexpr std::chrono::seconds kLinger{2};
+
+// How long a peer may take to read the error about its line.
+constexpr std::chrono::seconds kErrorTimeout{10};
+
+}  // namespace
+
+ConnectionContext::ConnectionContext(EventLoop& event_loop, Clock& time,
+                                     int worker, ClosedCallback closed)
+    : loop(event_loop),
+      clock(time),
+      worker_index(worker),
+      on_closed(std::move(closed)),
+      read_buffer(kReadBytes),
+      wheel_(time.MonotonicNow()),
+      tick_(event_loop, [this] { OnTick(); }) {}
+
+void ConnectionContext::Schedule(Connection& connection,
+                                 MonotonicTime deadline) {
+  wheel_.Schedule(connection, deadline);
+  if (!tick_.armed()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
+}
+
+void ConnectionContext::OnTick() {
+  wheel_.Advance(clock.MonotonicNow(), [](DeadlineWheel::Entry& entry) {
+    static_cast<Connection&>(entry).OnDeadline();
+  });
+  if (!wheel_.empty()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
+}
+
+Connection::Connection(ConnectionContext& context, WorkerListener& listener,
+                       std::uint64_t number, std::int64_t generation,
+                       UniqueFd socket, const SocketAddress& remote)
+    : context_(context),
+      listener_(listener),
+      stats_(*listener.stats),
+      number_(number),
+      generation_(generation),
+      remote_(remote),
+      created_(context.clock.MonotonicNow()),
+      fd_(socket.Release()),
+      mode_(listener.settings.mode),
+      bev_(bufferevent_socket_new(context.loop.base(), fd_,
+                                  BEV_OPT_CLOSE_ON_FREE)),
+      read_event_(event_new(context.loop.base(), fd_, EV_READ | EV_PERSIST,
+                            &Connection::OnReadEvent, this)),
+      last_active_(created_) {
+  ECHOD_CHECK(bev_ != nullptr && read_event_ != nullptr);
+  bufferevent_setcb(bev_.get(), nullptr, &Connection::OnOutputLow,
+                    &Connection::OnBuffereventEvent, this);
+  stats_.accepted.Add(1);
+  stats_.active.Add(1);
+  SetReading(true);
+  ScheduleDeadline();
+}
+
+Connection::~Connection() {
+  const auto held = static_cast<std::int64_t>(held_.size());
+  stats_.bytes_buffered.Add(-buffered_ - held);
+  stats_.active.Add(-1);
+}
+
+void Connection::OnReadEvent(evutil_socket_t /*fd*/, short /*what*/,
+                             void* self) {
+  auto* const connection = static_cast<Connection*>(self);
+  connection->Read();
+  connection->Settle();
+}
+
+void Connection::OnOutputLow(bufferevent* /*bev*/, void* self) {
+  auto* const connection = static_cast<Connection*>(self);
+  connection->ResumeIfRoom();
+  connection->Proceed();
+  connection->Settle();
+}
+
+void Connection::OnBuffereventEvent(bufferevent* /*bev*/, short /*what*/,
+                                    void* self) {
+  // Reading is not the bufferevent's business, so this is a failed write.
+  auto* const connection = static_cast<Connection*>(self);
+  connection->End(CloseReason::kPeerReset, /*reset=*/true);
+  connection->Settle();
+}
+
+void Connection::OnOutputChanged(evbuffer* /*output*/,
+                                 const evbuffer_cb_info* info, void* self) {
+  auto* const connection = static_cast<Connection*>(self);
+  const auto taken = static_cast<std::int64_t>(info->n_deleted);
+  if (taken == 0) return;
+  connection->buffered_ -= taken;
+  connection->bytes_sent_ += taken;
+  connection->stats_.bytes_buffered.Add(-taken);
+  connection->stats_.bytes_sent.Add(taken);
+  connection->Touch();
+}
+
+void Connection::Read() {
+  std::vector<char>& buffer = context_.read_buffer;
+  const ssize_t received = recv(fd_, buffer.data(), buffer.size(), 0);
+  if (received > 0) {
+    bytes_received_ += received;
+    stats_.bytes_received.Add(received);
+    Touch();
+    if (state_ == State::kClosing) return;  // thrown away
+    AnswerBytes({buffer.data(), static_cast<std::size_t>(received)});
+    return;
+  }
+  if (received == 0) {
+    OnEndOfFile();
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    End(CloseReason::kPeerReset, /*reset=*/true);
+  }
+}
+
+void Connection::OnEndOfFile() {
+  SetReading(false);
+  remote_closed_ = true;
+  if (state_ == State::kOpen || state_ == State::kDraining) {
+    state_ = State::kRemoteHalfClosed;
+    reason_ = CloseReason::kPeerClosed;
+    context_.answers.clear();
+    const LineCodec::Result result = codec_.Finish(
+        static_cast<std::size_t>(listener_.settings.max_line_bytes),
+        context_.answers);
+    lines_echoed_ += result.lines;
+    stats_.lines_echoed.Add(result.lines);
+    if (result.too_long) reason_ = CloseReason::kLineTooLong;
+    if (!context_.answers.empty() && !Send(context_.answers)) return;
+  }
+  Proceed();
+}
+
+void Connection::AnswerBytes(absl::string_view bytes) {
+  if (mode_ == EchoMode::kRaw) {
+    if (!Send(bytes)) return;
+  } else {
+    AnswerLines(bytes);
+  }
+  if (ended_ || state_ == State::kClosing) return;
+  PauseIfFull();
+  if (state_ == State::kDraining) Proceed();
+}
+
+void Connection::AnswerLines(absl::string_view bytes) {
+  std::string& answers = context_.answers;
+  while (!bytes.empty()) {
+    answers.clear();
+    const LineCodec::Result result = codec_.Answer(
+        bytes, static_cast<std::size_t>(listener_.settings.max_line_bytes),
+        kAnswerBatchBytes, answers);
+    bytes.remove_prefix(result.consumed);
+    lines_echoed_ += result.lines;
+    stats_.lines_echoed.Add(result.lines);
+    if (!answers.empty() && !Send(answers)) return;
+    if (result.too_long) {
+      BeginClosing(CloseReason::kLineTooLong,
+                   context_.clock.MonotonicNow() + kErrorTimeout);
+      return;
+    }
+    // An answer is longer than its line, an empty line's ten times: so a peer
+    // that does not read could make one read's worth of lines into a lot.
+    if (buffered_ > listener_.settings.max_buffered_bytes) break;
+  }
+  if (answers.capacity() > kAnswersKeptBytes) std::string().swap(answers);
+  if (!bytes.empty()) {
+    held_.assign(bytes.data(), bytes.size());
+    stats_.bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
+  }
+}
+
+bool Connection::Send(absl::string_view bytes) {
+  if (buffered_ == 0) {
+    const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes_sent_ += sent;
+      stats_.bytes_sent.Add(sent);
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+      End(CloseReason::kPeerReset, /*reset=*/true);
+      return false;
+    }
+  }
+  if (!bytes.empty()) Append(bytes);
+  return true;
+}
+
+void Connection::Append(absl::string_view bytes) {
+  if (!watches_output_) {
+    // Only now: most connections never need it.
+    evbuffer_add_cb(bufferevent_get_output(bev_.get()),
+                    &Connection::OnOutputChanged, this);
+    watches_output_ = true;
+  }
+  ECHOD_CHECK(bufferevent_write(bev_.get(), bytes.data(), bytes.size()) == 0);
+  const auto size = static_cast<std::int64_t>(bytes.size());
+  buffered_ += size;
+  stats_.bytes_buffered.Add(size);
+}
+
+void Connection::PauseIfFull() {
+  const std::int64_t limit = listener_.settings.max_buffered_bytes;
+  if (paused_ || buffered_ <= limit) return;
+  paused_ = true;
+  stats_.read_pauses.Add(1);
+  SetReading(false);
+  bufferevent_setwatermark(bev_.get(), EV_WRITE,
+                           static_cast<std::size_t>(limit / 2), 0);
+}
+
+void Connection::ResumeIfRoom() {
+  if (!paused_ || ended_ ||
+      buffered_ > listener_.settings.max_buffered_bytes / 2) {
+    return;
+  }
+  paused_ = false;
+  bufferevent_setwatermark(bev_.get(), EV_WRITE, 0, 0);
+  SetReading(true);
+  if (!held_.empty()) {
+    const std::string held = std::exchange(held_, std::string());
+    stats_.bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
+    AnswerBytes(held);  // may pause again
+  }
+}
+
+void Connection::SetReading(bool reading) {
+  if (reading == reading_) return;
+  reading_ = reading;
+  const int failed = reading ? event_add(read_event_.get(), nullptr)
+                             : event_del(read_event_.get());
+  ECHOD_CHECK(failed == 0);
+}
+
+void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
+  hard_deadline_ = std::min(hard_deadline_, deadline);
+  if (state_ == State::kOpen) {
+    state_ = State::kDraining;
+    reason_ = reason;
+    int queued = 0;
+    ioctl(fd_, FIONREAD, &queued);
+    drain_target_ = bytes_received_ + queued;
+  }
+  ScheduleDeadline();
+  Proceed();
+  Settle();
+}
+
+void Connection::Proceed() {
+  if (ended_) return;
+  if (state_ == State::kDraining &&
+      bytes_received_ - UnansweredBytes() >= drain_target_) {
+    BeginClosing(reason_, hard_deadline_);
+    return;
+  }
+  if (buffered_ > 0 || !held_.empty()) return;
+  if (remote_closed_) {
+    End(reason_, /*reset=*/false);
+  } else if (state_ == State::kClosing && !fin_sent_) {
+    fin_sent_ = true;
+    shutdown(fd_, SHUT_WR);
+    hard_deadline_ =
+        std::min(hard_deadline_, context_.clock.MonotonicNow() + kLinger);
+    ScheduleDeadline();
+  }
+}
+
+void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
+  state_ = State::kClosing;
+  reason_ = reason;
+  hard_deadline_ = std::min(hard_deadline_, deadline);
+  paused_ = false;
+  bufferevent_setwatermark(bev_.get(), EV_WRITE, 0, 0);
+  // What came after the last answer is not answered any more.
+  stats_.bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
+  std::string().swap(held_);
+  // A peer that is stuck writing would never read what it is owed.
+  if (!remote_closed_) SetReading(true);
+  ScheduleDeadline();
+  Proceed();
+}
+
+void Connection::Reset(CloseReason reason) {
+  End(reason, /*reset=*/true);
+  Settle();
+}
+
+void Connection::End(CloseReason reason, bool reset) {
+  if (ended_) return;
+  ended_ = true;
+  reason_ = reason;
+  if (reset) {
+    const linger abort = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  }
+}
+
+void Connection::Settle() {
+  if (ended_) context_.on_closed(*this, reason_);
+}
+
+void Connection::OnSettingsChanged() {
+  if (paused_) {
+    bufferevent_setwatermark(
+        bev_.get(), EV_WRITE,
+        static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2), 0);
+    ResumeIfRoom();
+  } else if (state_ != State::kClosing && !remote_closed_) {
+    PauseIfFull();
+  }
+  ScheduleDeadline();
+  Settle();
+}
+
+void Connection::OnDeadline() {
+  const MonotonicTime now = context_.clock.MonotonicNow();
+  if (hard_deadline_ <= now) {
+    if (fin_sent_ || reason_ == CloseReason::kLineTooLong) {
+      End(reason_, /*reset=*/!fin_sent_);
+    } else {
+      End(CloseReason::kDrainDeadline, /*reset=*/true);
+    }
+  } else if (IdleDeadline() <= now) {
+    // What waits for a peer that takes nothing must not wait in the kernel,
+    // too.
+    End(CloseReason::kIdleTimeout, /*reset=*/buffered_ > 0);
+  } else {
+    ScheduleDeadline();
+  }
+  Settle();
+}
+
+void Connection::ScheduleDeadline() {
+  const MonotonicTime deadline = std::min(hard_deadline_, IdleDeadline());
+  if (deadline == MonotonicTime::max()) return;
+  context_.Schedule(*this, deadline);
+}
+
+MonotonicTime Connection::IdleDeadline() const {
+  const absl::Duration timeout = listener_.settings.idle_timeout;
+  if (timeout <= absl::ZeroDuration()) return MonotonicTime::max();
+  return last_active_ + absl::ToChronoNanoseconds(timeout);
+}
+
+std::int64_t Connection::UnansweredBytes() const {
+  return static_cast<std::int64_t>(codec_.partial_bytes() + held_.size());
+}
+
+ConnectionInfo Connection::Describe(bool with_tcp_info) const {
+  const MonotonicTime now = context_.clock.MonotonicNow();
+  const absl::Time wall = context_.clock.WallNow();
+  ConnectionInfo info;
+  info.number = number_;
+  info.listener_id = listener_.id;
+  info.listener_generation = generation_;
+  info.worker = context_.worker_index;
+  info.state = state_;
+  info.remote_address = remote_.ToString();
+  info.local_address = LocalAddress(fd_).ToString();
+  info.create_time = wall - absl::FromChrono(now - created_);
+  info.last_active_time = wall - absl::FromChrono(now - last_active_);
+  info.bytes_received = bytes_received_;
+  info.bytes_sent = bytes_sent_;
+  info.bytes_buffered = buffered_ + UnansweredBytes();
+  info.lines_echoed = lines_echoed_;
+  info.reading_paused = paused_;
+  if (with_tcp_info) info.tcp_info = ReadTcpInfo(fd_);
+  return info;
+}
+
+}  // namespace echod

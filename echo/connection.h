@@ -1,0 +1,176 @@
+#ifndef ECHO_CONNECTION_H_
+#define ECHO_CONNECTION_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/strings/string_view.h"
+#include "echo/base/clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/close_reason.h"
+#include "echo/deadline_wheel.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
+#include "echo/line_codec.h"
+#include "echo/listener_stats.h"
+#include "echo/server_control.h"
+
+namespace echod {
+
+class Connection;
+
+// What a worker knows of a listener, for the connections that came from it.
+// Loop thread only; `stats` is shared with readers.
+struct WorkerListener {
+  std::string id;
+  ListenerSettings settings;
+  WorkerStats* stats = nullptr;  // this worker's share; borrowed
+};
+
+// What the connections of one worker have in common. Loop thread only; outlives
+// them all.
+class ConnectionContext {
+ public:
+  using ClosedCallback = absl::AnyInvocable<void(Connection&, CloseReason)>;
+
+  // `closed` is told of each connection that has ended, and destroys it.
+  ConnectionContext(EventLoop& event_loop, Clock& time, int worker,
+                    ClosedCallback closed);
+
+  // Calls `connection.OnDeadline()` at `deadline`, soon after, or earlier.
+  void Schedule(Connection& connection, MonotonicTime deadline);
+
+  EventLoop& loop;
+  Clock& clock;
+  const int worker_index;
+  ClosedCallback on_closed;
+
+  // What one read takes, and what one batch of answers makes: used within a
+  // single callback, and so shared. A connection at rest needs no buffer.
+  std::vector<char> read_buffer;
+  std::string answers;
+
+ private:
+  void OnTick();
+
+  DeadlineWheel wheel_;
+  Timer tick_;  // runs only while there are deadlines
+};
+
+// One client's connection, from hand-over to close. Belongs to its worker's
+// loop thread. It owns its socket through a bufferevent, which holds the output
+// that the kernel has not taken, reports errors, and closes.
+//
+// Bytes come in past the bufferevent's input side, by an event of the
+// connection's own: one recv into the worker's buffer, and the answer straight
+// to the socket. Only what the kernel does not take goes into the bufferevent's
+// output; until that is empty again everything is appended there, so order
+// holds. Above `max_buffered_bytes` of it the connection is not read, until
+// half of that is left.
+//
+// It ends by calling `ConnectionContext::on_closed`, as the last thing any of
+// its entry points does: from then on it is gone.
+class Connection final : public DeadlineWheel::Entry {
+ public:
+  // Takes `socket` over: connected and non-blocking. `context` and `listener`
+  // outlive the connection.
+  Connection(ConnectionContext& context, WorkerListener& listener,
+             std::uint64_t number, std::int64_t generation, UniqueFd socket,
+             const SocketAddress& remote);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  std::uint64_t number() const { return number_; }
+  std::int64_t generation() const { return generation_; }
+  const WorkerListener& listener() const { return listener_; }
+
+  // Ends the connection gracefully: everything received by now is answered (a
+  // line that is half there is waited for), then come a FIN and a short wait
+  // for the peer's. At `deadline` it is cut off. May destroy the connection.
+  void Drain(CloseReason reason, MonotonicTime deadline);
+
+  // Ends it with a reset, at once. Destroys the connection.
+  void Reset(CloseReason reason);
+
+  // The listener's settings are others now.
+  void OnSettingsChanged();
+
+  // A deadline may have come. May destroy the connection.
+  void OnDeadline();
+
+  ConnectionInfo Describe(bool with_tcp_info) const;
+
+ private:
+  using State = ConnectionInfo::State;
+
+  static void OnReadEvent(evutil_socket_t fd, short what, void* self);
+  static void OnOutputLow(bufferevent* bev, void* self);
+  static void OnBuffereventEvent(bufferevent* bev, short what, void* self);
+  static void OnOutputChanged(evbuffer* output, const evbuffer_cb_info* info,
+                              void* self);
+
+  void Read();
+  void OnEndOfFile();
+  void AnswerBytes(absl::string_view bytes);
+  void AnswerLines(absl::string_view bytes);
+  bool Send(absl::string_view bytes);
+  void Append(absl::string_view bytes);
+
+  void PauseIfFull();
+  void ResumeIfRoom();
+  void SetReading(bool reading);
+
+  // Moves on to the next state, where nothing holds it back.
+  void Proceed();
+  void BeginClosing(CloseReason reason, MonotonicTime deadline);
+  void End(CloseReason reason, bool reset);
+  // Ends every entry point: hands an ended connection to its owner.
+  void Settle();
+
+  void Touch() { last_active_ = context_.clock.MonotonicNow(); }
+  void ScheduleDeadline();
+  MonotonicTime IdleDeadline() const;
+  std::int64_t UnansweredBytes() const;
+
+  // Constant after construction.
+  ConnectionContext& context_;
+  WorkerListener& listener_;
+  WorkerStats& stats_;
+  const std::uint64_t number_;
+  const std::int64_t generation_;
+  const SocketAddress remote_;
+  const MonotonicTime created_;
+  const int fd_;  // owned by bev_
+  const EchoMode mode_;
+
+  State state_ = State::kOpen;
+  CloseReason reason_ = CloseReason::kPeerClosed;  // how it will have ended
+  bool reading_ = false;
+  bool paused_ = false;         // not read, since output waits
+  bool remote_closed_ = false;  // the peer has sent its FIN
+  bool fin_sent_ = false;
+  bool watches_output_ = false;  // OnOutputChanged is registered
+  bool ended_ = false;
+
+  BuffereventPtr bev_;
+  EventPtr read_event_;
+  LineCodec codec_;
+  std::string held_;  // read, and not answered while output waits
+
+  std::int64_t buffered_ = 0;  // bytes in the bufferevent's output
+  std::int64_t bytes_received_ = 0;
+  std::int64_t bytes_sent_ = 0;
+  std::int64_t lines_echoed_ = 0;
+  std::int64_t drain_target_ = 0;  // draining: answer so much of the received
+  MonotonicTime last_active_;
+  MonotonicTime hard_deadline_ = MonotonicTime::max();
+};
+
+}  // namespace echod
+
+#endif  // ECHO_CONNECTION_H_

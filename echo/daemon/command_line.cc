@@ -1,0 +1,151 @@
+#include "echo/daemon/command_line.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <vector>
+
+#include "absl/flags/commandlineflag.h"
+#include "absl/flags/reflection.h"
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "echo/base/version.h"
+
+namespace echod {
+namespace {
+
+using Flags = std::map<std::string, absl::CommandLineFlag*>;
+
+Flags OwnFlags(absl::string_view flags_file) {
+  Flags flags;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (absl::EndsWith(flag->Filename(), flags_file)) {
+      flags[std::string(name)] = flag;
+    }
+  }
+  return flags;
+}
+
+// Levenshtein's distance.
+std::size_t EditDistance(absl::string_view a, absl::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+absl::Status UnknownFlag(absl::string_view name, const Flags& flags) {
+  const std::string* nearest = nullptr;
+  std::size_t least = std::numeric_limits<std::size_t>::max();
+  for (const auto& [known, flag] : flags) {
+    const std::size_t distance = EditDistance(name, known);
+    if (distance < least) {
+      least = distance;
+      nearest = &known;
+    }
+  }
+  const bool near = nearest != nullptr && least <= nearest->size() / 2;
+  return absl::InvalidArgumentError(
+      near ? absl::StrCat("unknown flag --", name, "; did you mean --",
+                          *nearest, "? --help lists all")
+           : absl::StrCat("unknown flag --", name, "; --help lists all"));
+}
+
+absl::Status SetFlag(absl::string_view name,
+                     std::optional<absl::string_view> value,
+                     const Flags& flags) {
+  const auto found = flags.find(std::string(name));
+  if (found == flags.end()) return UnknownFlag(name, flags);
+  absl::CommandLineFlag& flag = *found->second;
+  if (!value.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "flag --", name, " has no value; write --", name, "=",
+        flag.DefaultValue().empty() ? "VALUE" : flag.DefaultValue()));
+  }
+  std::string error;
+  if (flag.ParseFrom(*value, &error)) return absl::OkStatus();
+  // absl's own sentence repeats the value; what the type has to say comes last.
+  const std::size_t reason = error.rfind("; ");
+  const absl::string_view detail =
+      reason == std::string::npos
+          ? absl::string_view()
+          : absl::StripAsciiWhitespace(
+                absl::string_view(error).substr(reason + 2));
+  return absl::InvalidArgumentError(
+      absl::StrCat("flag --", name, " cannot be '", *value, "'",
+                   detail.empty() ? "" : ": ", detail, "; the default is '",
+                   flag.DefaultValue(), "', and --help says more"));
+}
+
+std::string HelpText(const Flags& flags) {
+  std::string text =
+      "echod: a TCP echo server that is observed and steered over gRPC.\n\n"
+      "usage: echod [--FLAG=VALUE]...\n\n";
+  for (const auto& [name, flag] : flags) {
+    absl::StrAppend(&text, "  --", name, "=", flag->DefaultValue(), "\n      ",
+                    absl::StrReplaceAll(flag->Help(), {{"\n", "\n      "}}),
+                    "\n");
+  }
+  absl::StrAppend(&text,
+                  "  --help\n      Prints this.\n"
+                  "  --version\n      Prints the version.\n");
+  return text;
+}
+
+}  // namespace
+
+absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
+                                             absl::string_view flags_file) {
+  const Flags flags = OwnFlags(flags_file);
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (!absl::ConsumePrefix(&argument, "-")) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unexpected argument '", argument,
+                       "'; write flags as --FLAG=VALUE, --help lists them"));
+    }
+    absl::ConsumePrefix(&argument, "-");
+    const std::size_t equals = argument.find('=');
+    const absl::string_view name = argument.substr(0, equals);
+    if (name == "help") {
+      return CommandLine{.result = CommandLineResult::kAnswer,
+                         .answer = HelpText(flags)};
+    }
+    if (name == "version") {
+      return CommandLine{.result = CommandLineResult::kAnswer,
+                         .answer = absl::StrCat("echod ", kVersion, "\n")};
+    }
+    std::optional<absl::string_view> value;
+    if (equals != absl::string_view::npos) {
+      value = argument.substr(equals + 1);
+    } else if (flags.count(std::string(name)) > 0 && i + 1 < argc &&
+               !absl::StartsWith(argv[i + 1], "--")) {
+      value = argv[++i];  // --flag value
+    }
+    if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
+  }
+  return CommandLine{};
+}
+
+std::map<std::string, std::string> FlagValues(absl::string_view flags_file) {
+  std::map<std::string, std::string> values;
+  for (const auto& [name, flag] : OwnFlags(flags_file)) {
+    values[name] = flag->CurrentValue();
+  }
+  return values;
+}
+
+}  // namespace echod

@@ -1,0 +1,37 @@
+#ifndef ECHO_DAEMON_FLAGS_H_
+#define ECHO_DAEMON_FLAGS_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "echo/base/logging.h"
+#include "echo/base/socket_address.h"
+#include "echo/server_control.h"
+
+namespace echod {
+
+// What the flags say, checked.
+struct DaemonConfig {
+  SocketAddress listen_address;
+  ListenerSettings settings;
+  int worker_count = 1;  // what 0 stands for is counted
+  absl::Duration drain_grace_period;
+  absl::Duration drain_timeout;
+  std::string admin_address;
+  std::string port_file;  // empty: none
+  LogLevel log_level = LogLevel::kInfo;
+  std::map<std::string, std::string> flags;  // by name, for people
+};
+
+// The end of the path of the file that defines the flags.
+inline constexpr char kFlagsFile[] = "echo/daemon/flags.cc";
+
+// Reads the flags. Errors name the flag and say what it may be. Once they are
+// set; main thread.
+absl::StatusOr<DaemonConfig> ConfigFromFlags();
+
+}  // namespace echod
+
+#endif  // ECHO_DAEMON_FLAGS_H_

@@ -1,0 +1,164 @@
+// The echo server. See `echod --help`.
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "admin/admin_server.h"
+#include "echo/base/clock.h"
+#include "echo/base/logging.h"
+#include "echo/base/version.h"
+#include "echo/daemon/command_line.h"
+#include "echo/daemon/flags.h"
+#include "echo/daemon/port_file.h"
+#include "echo/echo_server.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/signal_watcher.h"
+
+namespace echod {
+namespace {
+
+// Exit statuses, besides 0 after a clean drain.
+constexpr int kExitCutOff = 1;     // somebody was cut off, or a second signal
+constexpr int kExitCannotRun = 2;  // a bad flag, a taken port, no permission
+
+// How long RPCs may take to end once the data plane is gone.
+constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
+
+int CannotRun(const absl::Status& status) {
+  std::fprintf(stderr, "echod: %s\n", std::string(status.message()).c_str());
+  return kExitCannotRun;
+}
+
+// A connection takes a descriptor, and the usual soft limit is 1,024.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string Hostname() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// The two planes and the loop that they share.
+class Daemon {
+ public:
+  explicit Daemon(DaemonConfig config)
+      : config_(std::move(config)), server_(loop_, SystemClock(), Options()) {}
+
+  absl::Status Start() {
+    if (!config_.port_file.empty()) {
+      absl::Status removed = RemovePortFile(config_.port_file);
+      if (!removed.ok()) return removed;
+    }
+    if (absl::Status started = server_.Start(); !started.ok()) return started;
+    absl::StatusOr<std::unique_ptr<AdminServer>> admin =
+        AdminServer::Start({.address = config_.admin_address,
+                            .version = kVersion,
+                            .hostname = Hostname(),
+                            .config = config_.flags},
+                           server_);
+    if (!admin.ok()) return admin.status();
+    admin_ = *std::move(admin);
+    admin_->SetServing(true);
+    return PublishAddresses();
+  }
+
+  // Until the data plane has ended; then the exit status.
+  int Run() {
+    const SignalWatcher terminate(loop_, SIGTERM, [this] { OnSignal(); });
+    const SignalWatcher interrupt(loop_, SIGINT, [this] { OnSignal(); });
+    loop_.Run();
+    // Last, so that an operator can watch the drain.
+    admin_->Shutdown(kAdminShutdownTimeout);
+    const bool clean = server_.DrainedCleanly();
+    LogInfo(clean ? "stopped: every connection got what it was owed"
+                  : "stopped: connections were cut off");
+    return clean && !interrupted_ ? 0 : kExitCutOff;
+  }
+
+ private:
+  EchoServerOptions Options() {
+    EchoServerOptions options;
+    options.listen_address = config_.listen_address;
+    options.settings = config_.settings;
+    options.worker_count = config_.worker_count;
+    options.drain_grace_period = config_.drain_grace_period;
+    options.drain_timeout = config_.drain_timeout;
+    options.on_listeners_changed = [this] {
+      if (absl::Status written = PublishAddresses(); !written.ok()) {
+        LogError(written.message());
+      }
+    };
+    options.on_draining = [this] { admin_->SetServing(false); };
+    options.on_stopped = [this] { loop_.Stop(); };
+    return options;
+  }
+
+  absl::Status PublishAddresses() {
+    BoundAddresses bound;
+    bound.admin = admin_->bound_address();
+    for (const ListenerInfo& listener : server_.ListListeners()) {
+      bound.listeners[listener.id] = listener.bound_address;
+      LogInfo(absl::StrCat("listener ", listener.id, " accepts on ",
+                           listener.bound_address));
+    }
+    LogInfo(absl::StrCat("admin service accepts on ", bound.admin));
+    if (config_.port_file.empty()) return absl::OkStatus();
+    return WritePortFile(config_.port_file, bound);
+  }
+
+  void OnSignal() {
+    if (server_.BeginDrain({})) return;
+    LogWarning("a second signal: stopping at once");
+    interrupted_ = true;
+    server_.StopNow();
+  }
+
+  const DaemonConfig config_;
+  bool interrupted_ = false;
+  EventLoop loop_;
+  EchoServer server_;
+  std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
+};
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<CommandLine> line =
+      ParseCommandLine(argc, argv, kFlagsFile);
+  if (!line.ok()) return CannotRun(line.status());
+  if (line->result == CommandLineResult::kAnswer) {
+    std::fputs(line->answer.c_str(), stdout);
+    return 0;
+  }
+  absl::StatusOr<DaemonConfig> config = ConfigFromFlags();
+  if (!config.ok()) return CannotRun(config.status());
+  SetLogLevel(config->log_level);
+  // A peer that is gone is an error of its write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
+
+  Daemon daemon(*std::move(config));
+  if (absl::Status started = daemon.Start(); !started.ok()) {
+    return CannotRun(started);
+  }
+  return daemon.Run();
+}
+
+}  // namespace
+}  // namespace echod
+
+int main(int argc, char** argv) { return echod::Main(argc, argv); }

@@ -1,0 +1,325 @@
+#include "echo/echo_server.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/check.h"
+#include "echo/base/logging.h"
+#include "echo/control_error.h"
+
+namespace echod {
+namespace {
+
+// How long after the drain's deadline the workers are stopped, whatever is
+// left: connections see to the deadline themselves, to within a tick or two.
+constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(250);
+
+std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock) {
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (int i = 0; i < count; ++i) {
+    workers.push_back(std::make_unique<Worker>(i, clock));
+  }
+  return workers;
+}
+
+absl::Status ListenerNotFound(const std::string& id) {
+  return ControlError(
+      absl::StatusCode::kNotFound,
+      absl::StrCat("there is no listener '", id, "'"),
+      {.reason = "LISTENER_NOT_FOUND", .field = "", .errno_name = ""});
+}
+
+}  // namespace
+
+EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
+                       EchoServerOptions options)
+    : main_loop_(main_loop),
+      clock_(clock),
+      options_(std::move(options)),
+      start_time_(clock.WallNow()),
+      started_(clock.MonotonicNow()),
+      published_(std::make_shared<PublishedListeners>()),
+      workers_(MakeWorkers(options_.worker_count, clock)),
+      connections_(main_loop, workers_),
+      grace_timer_(main_loop, [this] { CloseListeners(); }),
+      deadline_timer_(main_loop, [this] { StopNow(); }) {}
+
+EchoServer::~EchoServer() = default;
+
+absl::Status EchoServer::Start() {
+  ECHOD_DCHECK(main_loop_.InLoopThread());
+  const std::string& id = options_.listener_id;
+  auto stats = std::make_shared<ListenerStats>(options_.worker_count);
+  absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
+      main_loop_, clock_, id, options_.listen_address, options_.settings, stats,
+      [this](Listener& from, Listener::Accepted accepted) {
+        OnAccept(from, std::move(accepted));
+      });
+  if (!listener.ok()) return listener.status();
+  for (const auto& worker : workers_) {
+    worker->Start();
+    worker->Post([id, settings = options_.settings, stats](Worker& self) {
+      self.AddListener(id, settings, stats);
+    });
+  }
+  listeners_[id] = *std::move(listener);
+  Publish();
+  state_ = State::kServing;
+  return absl::OkStatus();
+}
+
+void EchoServer::OnAccept(Listener& listener, Listener::Accepted accepted) {
+  LeastLoadedWorker().HandOver(listener.id(),
+                               {.socket = std::move(accepted.socket),
+                                .remote = accepted.remote,
+                                .number = next_number_++,
+                                .generation = accepted.generation});
+}
+
+Worker& EchoServer::LeastLoadedWorker() {
+  // Equals take turns: short connections would all go to the first otherwise.
+  next_worker_ = (next_worker_ + 1) % workers_.size();
+  std::size_t least = next_worker_;
+  for (std::size_t i = 1; i < workers_.size(); ++i) {
+    const std::size_t other = (next_worker_ + i) % workers_.size();
+    if (workers_[other]->load() < workers_[least]->load()) least = other;
+  }
+  return *workers_[least];
+}
+
+void EchoServer::Publish() {
+  auto published = std::make_shared<PublishedListeners>();
+  for (const auto& [id, listener] : listeners_) {
+    (*published)[id] = {.info = listener->Describe(),
+                        .stats = listener->stats()};
+  }
+  MutexLock lock(mutex_);
+  published_ = std::move(published);
+}
+
+std::shared_ptr<const EchoServer::PublishedListeners> EchoServer::Published()
+    const {
+  MutexLock lock(mutex_);
+  return published_;
+}
+
+ServerInfo EchoServer::GetServer() const {
+  return {.start_time = start_time_,
+          .state = state_.load(),
+          .worker_count = static_cast<int>(workers_.size())};
+}
+
+Stats EchoServer::GetStats() const {
+  Stats stats;
+  stats.time = clock_.WallNow();
+  stats.uptime = absl::FromChrono(clock_.MonotonicNow() - started_);
+  stats.workers.resize(workers_.size());
+  const auto published = Published();
+  for (const auto& [id, listener] : *published) {
+    const Counters total = listener.stats->Total();
+    stats.listeners[id] = total;
+    stats.total += total;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      stats.workers[i] += listener.stats->worker(static_cast<int>(i)).Read();
+    }
+  }
+  return stats;
+}
+
+std::vector<ListenerInfo> EchoServer::ListListeners() const {
+  std::vector<ListenerInfo> infos;
+  const auto published = Published();
+  for (const auto& [id, listener] : *published) {
+    infos.push_back(listener.info);
+    infos.back().active_connections =
+        listener.stats->open_connections.load(std::memory_order_relaxed);
+  }
+  return infos;
+}
+
+absl::StatusOr<ListenerInfo> EchoServer::GetListener(
+    const std::string& id) const {
+  for (ListenerInfo& info : ListListeners()) {
+    if (info.id == id) return std::move(info);
+  }
+  return ListenerNotFound(id);
+}
+
+void EchoServer::UpdateListener(ListenerUpdate update,
+                                Reply<ListenerInfo> reply) {
+  main_loop_.Post(
+      [this, update = std::move(update), reply = std::move(reply)]() mutable {
+        UpdateOnLoop(std::move(update), std::move(reply));
+      });
+}
+
+void EchoServer::UpdateOnLoop(ListenerUpdate update,
+                              Reply<ListenerInfo> reply) {
+  const auto found = listeners_.find(update.id);
+  if (found == listeners_.end()) return reply(ListenerNotFound(update.id));
+  if (state_ != State::kServing) return reply(ServerDrainingError());
+  Listener& listener = *found->second;
+  absl::StatusOr<Listener::Plan> plan = listener.Prepare(update);
+  if (!plan.ok()) return reply(plan.status());
+  if (update.validate_only) return reply(listener.Preview(*plan));
+
+  const bool new_socket = plan->socket.has_value();
+  const bool new_settings = plan->settings != listener.settings();
+  listener.Apply(*std::move(plan),
+                 [&listener, reply = std::move(reply)]() mutable {
+                   reply(listener.Describe());
+                 });
+  if (new_settings) {
+    for (const auto& worker : workers_) {
+      worker->Post(
+          [id = listener.id(), settings = listener.settings()](Worker& self) {
+            self.SetListenerSettings(id, settings);
+          });
+    }
+  }
+  if (new_socket) {
+    LogInfo(absl::StrCat("listener ", listener.id(), " now accepts on ",
+                         listener.bound_address().ToString()));
+    EndOldGenerations(listener, update.drain);
+  }
+  Publish();
+  if (new_socket && options_.on_listeners_changed) {
+    options_.on_listeners_changed();
+  }
+}
+
+void EchoServer::EndOldGenerations(const Listener& listener,
+                                   const DrainPolicy& drain) {
+  if (drain.mode == DrainPolicy::Mode::kKeep) return;
+  for (const auto& worker : workers_) {
+    worker->Post(
+        [this, drain, id = listener.id(), generation = listener.generation(),
+         timeout =
+             drain.timeout.value_or(options_.drain_timeout)](Worker& self) {
+          self.Sweep(
+              [&](const Connection& connection) {
+                return connection.listener().id == id &&
+                       connection.generation() < generation;
+              },
+              drain.spread,
+              [this, drain, timeout](Connection& connection) {
+                if (drain.mode == DrainPolicy::Mode::kReset) {
+                  connection.Reset(CloseReason::kAdminReset);
+                } else {
+                  connection.Drain(CloseReason::kDrained,
+                                   TimeAfter(clock_, timeout));
+                }
+              });
+        });
+  }
+}
+
+void EchoServer::ListConnections(ConnectionQuery query,
+                                 Reply<ConnectionPage> reply) {
+  connections_.List(query, std::move(reply));
+}
+
+void EchoServer::GetConnection(std::uint64_t number,
+                               Reply<ConnectionInfo> reply) {
+  connections_.Visit(
+      number,
+      [](Connection& connection) {
+        return connection.Describe(/*with_tcp_info=*/true);
+      },
+      std::move(reply));
+}
+
+void EchoServer::CloseConnection(std::uint64_t number, CloseMode mode,
+                                 Reply<ConnectionInfo> reply) {
+  connections_.Visit(
+      number,
+      [this, mode](Connection& connection) {
+        ConnectionInfo info = connection.Describe(/*with_tcp_info=*/true);
+        if (mode == CloseMode::kReset) {
+          connection.Reset(CloseReason::kAdminReset);
+        } else {
+          connection.Drain(CloseReason::kAdminGraceful,
+                           TimeAfter(clock_, options_.drain_timeout));
+        }
+        return info;
+      },
+      std::move(reply));
+}
+
+void EchoServer::Drain(DrainOptions options, Reply<ServerInfo> reply) {
+  main_loop_.Post([this, options, reply = std::move(reply)]() mutable {
+    if (!BeginDrain(options)) return reply(ServerDrainingError());
+    reply(GetServer());
+  });
+}
+
+bool EchoServer::BeginDrain(const DrainOptions& options) {
+  ECHOD_DCHECK(main_loop_.InLoopThread());
+  if (state_ != State::kServing) return false;
+  state_ = State::kDraining;
+  const absl::Duration grace =
+      options.grace_period.value_or(options_.drain_grace_period);
+  drain_timeout_ = options.deadline.value_or(options_.drain_timeout);
+  LogInfo(absl::StrCat("draining: new connections are accepted for ",
+                       absl::FormatDuration(grace),
+                       " still, then connections have ",
+                       absl::FormatDuration(drain_timeout_), " to end"));
+  if (options_.on_draining) options_.on_draining();
+  grace_timer_.Arm(grace);
+  return true;
+}
+
+void EchoServer::CloseListeners() {
+  listeners_closing_ = listeners_.size();
+  for (const auto& [id, listener] : listeners_) {
+    listener->Stop([this] {
+      if (--listeners_closing_ == 0) DrainConnections();
+    });
+  }
+  Publish();
+}
+
+void EchoServer::DrainConnections() {
+  const MonotonicTime deadline = TimeAfter(clock_, drain_timeout_);
+  deadline_timer_.Arm(drain_timeout_ + kDeadlineMargin);
+  workers_draining_ = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->Post([this, deadline](Worker& self) {
+      self.Sweep([](const Connection&) { return true; }, absl::ZeroDuration(),
+                 [deadline](Connection& connection) {
+                   connection.Drain(CloseReason::kDrained, deadline);
+                 });
+      self.NotifyWhenEmpty(
+          [this] { main_loop_.Post([this] { OnWorkerEmpty(); }); });
+    });
+  }
+}
+
+void EchoServer::OnWorkerEmpty() {
+  if (--workers_draining_ == 0) StopNow();
+}
+
+void EchoServer::StopNow() {
+  ECHOD_DCHECK(main_loop_.InLoopThread());
+  if (state_ == State::kStopped || state_ == State::kStarting) return;
+  grace_timer_.Disarm();
+  deadline_timer_.Disarm();
+  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers_) worker->Join();
+  listeners_.clear();
+  state_ = State::kStopped;
+  if (options_.on_stopped) options_.on_stopped();
+}
+
+bool EchoServer::DrainedCleanly() const {
+  const Counters total = GetStats().total;
+  const auto closed = [&](CloseReason reason) {
+    return total.closed[static_cast<std::size_t>(reason)];
+  };
+  return closed(CloseReason::kDrainDeadline) == 0 &&
+         closed(CloseReason::kShutdown) == 0;
+}
+
+}  // namespace echod

@@ -1,0 +1,137 @@
+#ifndef ECHO_ECHO_SERVER_H_
+#define ECHO_ECHO_SERVER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "echo/base/clock.h"
+#include "echo/base/mutex.h"
+#include "echo/base/socket_address.h"
+#include "echo/connection_directory.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
+#include "echo/listener.h"
+#include "echo/listener_stats.h"
+#include "echo/server_control.h"
+#include "echo/worker.h"
+
+namespace echod {
+
+struct EchoServerOptions {
+  std::string listener_id = "default";
+  SocketAddress listen_address;
+  ListenerSettings settings;
+  int worker_count = 1;
+  absl::Duration drain_grace_period = absl::ZeroDuration();
+  absl::Duration drain_timeout = absl::Seconds(30);
+
+  // Told on the main loop's thread; each may be empty.
+  absl::AnyInvocable<void()> on_listeners_changed;
+  absl::AnyInvocable<void()> on_draining;
+  absl::AnyInvocable<void()> on_stopped;  // the workers have ended
+};
+
+// The data plane: listeners on the main loop, connections on workers. It owns
+// the lifecycle: starting, serving, draining, stopped, and never back.
+//
+// Made, started, stopped and destroyed on the main loop's thread; what comes
+// from ServerControl is thread-safe.
+class EchoServer final : public ServerControl {
+ public:
+  // `main_loop` and `clock` outlive the server.
+  EchoServer(EventLoop& main_loop, Clock& clock, EchoServerOptions options);
+  // Stops the workers, if they run.
+  ~EchoServer() override;
+  EchoServer(const EchoServer&) = delete;
+  EchoServer& operator=(const EchoServer&) = delete;
+
+  // Binds, starts the workers, and accepts as soon as the main loop runs. On an
+  // error nothing is left behind.
+  absl::Status Start();
+
+  // Begins the drain that ends in `on_stopped`. False when it has begun before.
+  bool BeginDrain(const DrainOptions& options);
+
+  // Ends the workers and resets what is open. Then `on_stopped`, at once.
+  void StopNow();
+
+  // Whether the drain has ended without cutting anybody off.
+  bool DrainedCleanly() const;
+
+  // ServerControl.
+  ServerInfo GetServer() const override;
+  Stats GetStats() const override;
+  std::vector<ListenerInfo> ListListeners() const override;
+  absl::StatusOr<ListenerInfo> GetListener(
+      const std::string& id) const override;
+  void UpdateListener(ListenerUpdate update,
+                      Reply<ListenerInfo> reply) override;
+  void ListConnections(ConnectionQuery query,
+                       Reply<ConnectionPage> reply) override;
+  void GetConnection(std::uint64_t number,
+                     Reply<ConnectionInfo> reply) override;
+  void CloseConnection(std::uint64_t number, CloseMode mode,
+                       Reply<ConnectionInfo> reply) override;
+  void Drain(DrainOptions options, Reply<ServerInfo> reply) override;
+
+ private:
+  using State = ServerInfo::State;
+
+  // What readers on other threads see of the listeners.
+  struct PublishedListener {
+    ListenerInfo info;
+    std::shared_ptr<const ListenerStats> stats;
+  };
+  using PublishedListeners = std::map<std::string, PublishedListener>;
+
+  // Main loop only.
+  void OnAccept(Listener& listener, Listener::Accepted accepted);
+  Worker& LeastLoadedWorker();
+  void UpdateOnLoop(ListenerUpdate update, Reply<ListenerInfo> reply);
+  void EndOldGenerations(const Listener& listener, const DrainPolicy& drain);
+  void CloseListeners();
+  void DrainConnections();
+  void OnWorkerEmpty();
+  void Publish();
+
+  std::shared_ptr<const PublishedListeners> Published() const;
+
+  // Constant after construction, the hooks for the main loop only.
+  EventLoop& main_loop_;
+  Clock& clock_;
+  EchoServerOptions options_;
+  const absl::Time start_time_;
+  const MonotonicTime started_;
+
+  std::atomic<State> state_{State::kStarting};
+
+  mutable Mutex mutex_;
+  std::shared_ptr<const PublishedListeners> published_ ABSL_GUARDED_BY(mutex_);
+
+  // Constant after construction; their threads run from Start on.
+  std::vector<std::unique_ptr<Worker>> workers_;
+  ConnectionDirectory connections_;
+
+  // Main loop only.
+  std::map<std::string, std::unique_ptr<Listener>> listeners_;
+  std::uint64_t next_number_ = 1;
+  std::size_t next_worker_ = 0;
+  absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
+  std::size_t listeners_closing_ = 0;
+  std::size_t workers_draining_ = 0;
+  Timer grace_timer_;
+  Timer deadline_timer_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_ECHO_SERVER_H_

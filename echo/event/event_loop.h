@@ -1,0 +1,77 @@
+#ifndef ECHO_EVENT_EVENT_LOOP_H_
+#define ECHO_EVENT_EVENT_LOOP_H_
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "echo/base/mutex.h"
+#include "echo/base/unique_fd.h"
+#include "echo/event/libevent.h"
+
+namespace echod {
+
+// One event_base and the thread that runs it. Everything made on the base
+// belongs to that thread; the only ways in from another are Post and Stop. The
+// base has no locks, since nobody else touches it.
+//
+// Until Run is called, the loop belongs to the thread that made it.
+class EventLoop {
+ public:
+  using Closure = absl::AnyInvocable<void()>;
+
+  EventLoop();
+  // Not while Run is running. Objects made on the base are gone before.
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Takes the loop over for the calling thread, and runs it until Stop. Once.
+  void Run();
+
+  // Ends Run after the closures that were posted before. Thread-safe.
+  void Stop();
+
+  // Runs `closure` on the loop's thread, in the order of the calls, and
+  // destroys it there. Closures that the loop no longer gets to are destroyed
+  // without being run, and so is every one posted after the loop has ended.
+  // Thread-safe; never blocks for long.
+  void Post(Closure closure);
+
+  // Frees what libevent defers to the next turn (the sockets of bufferevents
+  // that were freed), without waiting for anything. Loop thread only, outside
+  // Run's callbacks, or once Run has returned.
+  void FinishDeferredFrees();
+
+  bool InLoopThread() const {
+    return std::this_thread::get_id() ==
+           thread_.load(std::memory_order_relaxed);
+  }
+
+  // Borrowed. Loop thread only.
+  event_base* base() { return base_.get(); }
+
+ private:
+  static void OnWakeUp(evutil_socket_t fd, short what, void* self);
+  void RunPosted();
+
+  // Constant after construction.
+  const EventBasePtr base_;
+  const UniqueFd wake_up_fd_;  // an eventfd
+  EventPtr wake_up_event_;
+
+  std::atomic<std::thread::id> thread_;
+
+  Mutex mutex_;
+  std::vector<Closure> posted_ ABSL_GUARDED_BY(mutex_);
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // Loop thread only.
+  std::vector<Closure> running_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_EVENT_EVENT_LOOP_H_

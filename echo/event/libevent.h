@@ -1,0 +1,34 @@
+#ifndef ECHO_EVENT_LIBEVENT_H_
+#define ECHO_EVENT_LIBEVENT_H_
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include <memory>
+
+// Owners of libevent's handles, and the only place that frees them. A raw
+// pointer to one of these types is borrowed. All belong to the thread of their
+// base.
+
+namespace echod {
+
+struct EventBaseDeleter {
+  void operator()(event_base* base) const { event_base_free(base); }
+};
+struct EventDeleter {
+  void operator()(event* ev) const { event_free(ev); }
+};
+// Drops what has not been sent. The descriptor, where the bufferevent owns it,
+// is closed in the next turn of the loop.
+struct BuffereventDeleter {
+  void operator()(bufferevent* bev) const { bufferevent_free(bev); }
+};
+
+using EventBasePtr = std::unique_ptr<event_base, EventBaseDeleter>;
+using EventPtr = std::unique_ptr<event, EventDeleter>;
+using BuffereventPtr = std::unique_ptr<bufferevent, BuffereventDeleter>;
+
+}  // namespace echod
+
+#endif  // ECHO_EVENT_LIBEVENT_H_

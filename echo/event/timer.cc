@@ -1,0 +1,34 @@
+#include "echo/event/timer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "echo/base/check.h"
+
+namespace echod {
+
+Timer::Timer(EventLoop& loop, absl::AnyInvocable<void()> callback)
+    : callback_(std::move(callback)),
+      event_(evtimer_new(loop.base(), &Timer::OnFired, this)) {
+  ECHOD_CHECK(event_ != nullptr);
+}
+
+void Timer::Arm(absl::Duration after) {
+  // A hundred years are as good as for ever, and fit into a timeval.
+  const absl::Duration bounded =
+      std::clamp(after, absl::ZeroDuration(), absl::Hours(24 * 36500));
+  const timeval delay = absl::ToTimeval(bounded);
+  evtimer_add(event_.get(), &delay);
+}
+
+void Timer::Disarm() { evtimer_del(event_.get()); }
+
+bool Timer::armed() const {
+  return evtimer_pending(event_.get(), nullptr) != 0;
+}
+
+void Timer::OnFired(evutil_socket_t /*fd*/, short /*what*/, void* self) {
+  static_cast<Timer*>(self)->callback_();
+}
+
+}  // namespace echod

@@ -1,0 +1,127 @@
+#include "echo/listen_socket.h"
+
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/logging.h"
+#include "echo/control_error.h"
+
+namespace echod {
+namespace {
+
+absl::Status ListenError(const SocketAddress& address, int error) {
+  const auto failed =
+      [&](const char* reason, const char* name, std::string message,
+          absl::StatusCode code = absl::StatusCode::kFailedPrecondition) {
+        return ControlError(
+            code, message, {.reason = reason, .field = "", .errno_name = name});
+      };
+  const std::string where = address.ToString();
+  switch (error) {
+    case EADDRINUSE:
+      return failed(
+          "ADDRESS_IN_USE", "EADDRINUSE",
+          absl::StrCat("cannot listen on ", where,
+                       ": the port is already in use; choose another, "
+                       "or 0 to let the kernel choose"));
+    case EACCES:
+    case EPERM:
+      return failed(
+          "BIND_PERMISSION_DENIED", error == EACCES ? "EACCES" : "EPERM",
+          absl::StrCat("cannot listen on ", where,
+                       ": no permission; choose a port above 1023, or "
+                       "grant CAP_NET_BIND_SERVICE"));
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+      return failed(
+          "ADDRESS_NOT_AVAILABLE",
+          error == EADDRNOTAVAIL ? "EADDRNOTAVAIL" : "EAFNOSUPPORT",
+          absl::StrCat(
+              "cannot listen on ", where,
+              ": this host does not have that address; choose one that "
+              "it has, or [::] for all"));
+    case EMFILE:
+    case ENFILE:
+      return failed(
+          "DESCRIPTORS_EXHAUSTED", error == EMFILE ? "EMFILE" : "ENFILE",
+          absl::StrCat("cannot listen on ", where,
+                       ": no file descriptor is left; raise the limit "
+                       "(ulimit -n), or close connections"),
+          absl::StatusCode::kResourceExhausted);
+    default:
+      return failed(
+          "LISTEN_FAILED", absl::StrCat("errno ", error).c_str(),
+          absl::StrCat("cannot listen on ", where, ": ", std::strerror(error)));
+  }
+}
+
+bool SetOption(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+// An errno, or 0 and a socket.
+int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
+  UniqueFd fd(socket(address.is_ipv6() ? AF_INET6 : AF_INET,
+                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return errno;
+  // Connections of an earlier run that still wait for their end do not count as
+  // a port that is taken. It has to come before bind.
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
+  if (address.is_ipv6() && !SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0)) {
+    return errno;
+  }
+  // Accepted sockets inherit these, and need no call of their own.
+  if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
+  sockaddr_storage storage;
+  const socklen_t length = address.ToKernel(storage);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+    return errno;
+  }
+  if (listen(fd.get(), backlog) != 0) return errno;
+  listening = std::move(fd);
+  return 0;
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
+                                          int backlog) {
+  UniqueFd listening;
+  int error = TryListen(address, backlog, listening);
+  if (error != 0 && address.is_ipv6() && address.is_unspecified() &&
+      (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)) {
+    LogInfo("this host has no IPv6; listening on IPv4 alone");
+    error =
+        TryListen(SocketAddress().WithPort(address.port()), backlog, listening);
+  }
+  if (error != 0) return ListenError(address, error);
+  return listening;
+}
+
+void StopHandshakes(int listen_fd) {
+  // The packet begins at its TCP header; byte 13 holds the flags. Drop what has
+  // SYN; let the rest pass, for a handshake's last ACK has none.
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  const sock_fprog program = {.len = sizeof code / sizeof code[0],
+                              .filter = code};
+  if (setsockopt(listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                 sizeof program) != 0) {
+    LogWarning(absl::StrCat("cannot stop handshakes before the port closes: ",
+                            std::strerror(errno)));
+  }
+}
+
+}  // namespace echod

@@ -1,0 +1,237 @@
+#include "echo/listener.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "echo/control_error.h"
+#include "echo/listen_socket.h"
+#include "echo/listener_settings.h"
+
+namespace echod {
+namespace {
+
+// How long a socket that retires goes on accepting, for clients whose handshake
+// was under way: their last ACK is a round trip behind.
+constexpr absl::Duration kHandshakeGrace = absl::Milliseconds(100);
+
+// Etags differ between runs, too: a change that was planned against an earlier
+// process must not pass.
+std::string NewEtagBase() {
+  std::random_device random;
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8));
+}
+
+// Two ways to write one socket: port 0 stands for whatever the kernel chose.
+bool SameSocket(const SocketAddress& wanted, const SocketAddress& configured,
+                const SocketAddress& bound) {
+  return wanted == configured || wanted == configured.WithPort(bound.port());
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
+    EventLoop& loop, Clock& clock, std::string id, const SocketAddress& address,
+    const ListenerSettings& settings, std::shared_ptr<ListenerStats> stats,
+    AcceptCallback on_accept) {
+  if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
+    return valid;
+  }
+  absl::StatusOr<UniqueFd> socket = OpenListenSocket(address, settings.backlog);
+  if (!socket.ok()) return socket.status();
+  auto listener = std::unique_ptr<Listener>(
+      new Listener(loop, clock, std::move(id), address, settings,
+                   std::move(stats), std::move(on_accept)));
+  listener->acceptor_ = listener->NewAcceptor(*std::move(socket));
+  return listener;
+}
+
+Listener::Listener(EventLoop& loop, Clock& clock, std::string id,
+                   const SocketAddress& address,
+                   const ListenerSettings& settings,
+                   std::shared_ptr<ListenerStats> stats,
+                   AcceptCallback on_accept)
+    : loop_(loop),
+      clock_(clock),
+      id_(std::move(id)),
+      stats_(std::move(stats)),
+      etag_base_(NewEtagBase()),
+      create_time_(clock.WallNow()),
+      on_accept_(std::move(on_accept)),
+      address_(address),
+      settings_(settings),
+      update_time_(create_time_) {}
+
+std::unique_ptr<Acceptor> Listener::NewAcceptor(UniqueFd socket) {
+  return std::make_unique<Acceptor>(
+      loop_, std::move(socket),
+      Acceptor::Callbacks{
+          .on_accept =
+              [this, generation = generation_](UniqueFd accepted,
+                                               const SocketAddress& remote) {
+                OnAccept(std::move(accepted), remote, generation);
+              },
+          .on_error = [this] { stats_->accept_errors.Add(1); }});
+}
+
+void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
+                        std::int64_t generation) {
+  const std::int64_t open =
+      stats_->open_connections.load(std::memory_order_relaxed);
+  if (settings_.max_connections > 0 && open >= settings_.max_connections) {
+    // A reset says "refused" at once, and leaves nothing behind here.
+    const linger abort = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    stats_->rejected_max_connections.Add(1);
+    return;
+  }
+  stats_->open_connections.fetch_add(1, std::memory_order_relaxed);
+  on_accept_(*this, {.socket = std::move(socket),
+                     .remote = remote,
+                     .generation = generation});
+}
+
+SocketAddress Listener::bound_address() const {
+  return acceptor_ != nullptr ? acceptor_->address() : address_;
+}
+
+ListenerInfo Listener::Describe() const {
+  ListenerInfo info;
+  info.id = id_;
+  info.address = address_.Host();
+  info.port = address_.port();
+  info.bound_port = bound_address().port();
+  info.bound_address = bound_address().ToString();
+  info.settings = settings_;
+  info.state = acceptor_ != nullptr ? ListenerInfo::State::kActive
+                                    : ListenerInfo::State::kDraining;
+  info.source = source_;
+  info.active_connections =
+      stats_->open_connections.load(std::memory_order_relaxed);
+  info.generation = generation_;
+  info.create_time = create_time_;
+  info.update_time = update_time_;
+  info.etag = absl::StrCat(etag_base_, "-", revision_);
+  return info;
+}
+
+absl::StatusOr<Listener::Plan> Listener::Prepare(const ListenerUpdate& update) {
+  if (!update.etag.empty() && update.etag != Describe().etag) {
+    return ControlError(
+        absl::StatusCode::kAborted,
+        absl::StrCat("listener '", id_,
+                     "' has changed since: its etag is not '", update.etag,
+                     "' any more; read it again, and repeat the change"),
+        {.reason = "ETAG_MISMATCH", .field = "etag", .errno_name = ""});
+  }
+  Plan plan;
+  plan.settings = MergeSettings(settings_, update);
+  if (absl::Status valid = ValidateSettings(plan.settings); !valid.ok()) {
+    return valid;
+  }
+  const int port = update.port.value_or(address_.port());
+  if (port < 0 || port > std::numeric_limits<std::uint16_t>::max()) {
+    return InvalidFieldError(
+        "port",
+        absl::StrCat(port, " is not a port; choose one from 0 to 65535"));
+  }
+  absl::StatusOr<SocketAddress> address =
+      SocketAddress::FromHost(update.address.value_or(address_.Host()),
+                              static_cast<std::uint16_t>(port));
+  if (!address.ok()) {
+    return InvalidFieldError("address", address.status().message());
+  }
+  plan.address = *address;
+  if (!SameSocket(plan.address, address_, bound_address())) {
+    // A port that this listener is only just leaving is free for it.
+    FinishAllRetiring();
+    absl::StatusOr<UniqueFd> socket =
+        OpenListenSocket(plan.address, plan.settings.backlog);
+    if (!socket.ok()) return socket.status();
+    plan.socket = *std::move(socket);
+  }
+  return plan;
+}
+
+ListenerInfo Listener::Preview(const Plan& plan) const {
+  ListenerInfo info = Describe();
+  info.settings = plan.settings;
+  info.address = plan.address.Host();
+  info.port = plan.address.port();
+  if (plan.socket.has_value()) {
+    const SocketAddress bound = LocalAddress(plan.socket->get());
+    info.bound_port = bound.port();
+    info.bound_address = bound.ToString();
+    ++info.generation;
+  }
+  return info;
+}
+
+void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
+  const bool changed = plan.settings != settings_ || plan.address != address_ ||
+                       plan.socket.has_value();
+  const bool new_backlog = plan.settings.backlog != settings_.backlog;
+  settings_ = plan.settings;
+  address_ = plan.address;
+  if (changed) MarkChanged();
+  if (!plan.socket.has_value()) {
+    if (new_backlog) listen(acceptor_->fd(), settings_.backlog);
+    done();
+    return;
+  }
+  ++generation_;
+  std::unique_ptr<Acceptor> old =
+      std::exchange(acceptor_, NewAcceptor(*std::move(plan.socket)));
+  Retire(std::move(old), std::move(done));
+}
+
+void Listener::MarkChanged() {
+  ++revision_;
+  update_time_ = clock_.WallNow();
+  source_ = ListenerInfo::Source::kRuntime;
+}
+
+void Listener::Stop(absl::AnyInvocable<void()> done) {
+  if (acceptor_ == nullptr) {
+    done();
+    return;
+  }
+  address_ = bound_address();
+  Retire(std::move(acceptor_), std::move(done));
+}
+
+void Listener::Retire(std::unique_ptr<Acceptor> acceptor,
+                      absl::AnyInvocable<void()> done) {
+  acceptor->StopHandshakes();
+  acceptor->AcceptWaiting();
+  auto timer = std::make_unique<Timer>(
+      loop_, [this, which = acceptor.get()] { FinishRetiring(which); });
+  timer->Arm(kHandshakeGrace);
+  retiring_.push_back({.acceptor = std::move(acceptor),
+                       .timer = std::move(timer),
+                       .done = std::move(done)});
+}
+
+void Listener::FinishRetiring(const Acceptor* acceptor) {
+  const auto found = std::find_if(
+      retiring_.begin(), retiring_.end(),
+      [&](const Retiring& each) { return each.acceptor.get() == acceptor; });
+  Retiring retired = std::move(*found);
+  retiring_.erase(found);
+  retired.acceptor->AcceptWaiting();
+  retired.acceptor.reset();  // the port refuses from here on
+  retired.done();
+  // Not here: this may be the timer's own callback.
+  loop_.Post([timer = std::move(retired.timer)] {});
+}
+
+void Listener::FinishAllRetiring() {
+  while (!retiring_.empty()) FinishRetiring(retiring_.front().acceptor.get());
+}
+
+}  // namespace echod

@@ -1,0 +1,121 @@
+#ifndef ECHO_LISTENER_H_
+#define ECHO_LISTENER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "echo/acceptor.h"
+#include "echo/base/clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
+#include "echo/listener_stats.h"
+#include "echo/server_control.h"
+
+namespace echod {
+
+// One listener: a name, settings, and the socket that accepts for it at
+// present. Main loop only.
+//
+// A new address takes a new socket, and adds one to the generation. The old
+// socket retires: it answers no new handshake, gives up what still waits in its
+// accept queue, and is closed a moment later. Nobody who was connected is
+// reset.
+class Listener {
+ public:
+  struct Accepted {
+    UniqueFd socket;
+    SocketAddress remote;
+    std::int64_t generation;
+  };
+  using AcceptCallback = absl::AnyInvocable<void(Listener&, Accepted)>;
+
+  // Binds and listens. `stats` outlives the listener; `on_accept` gets each
+  // connection that is within `max_connections`, and counts it as open.
+  static absl::StatusOr<std::unique_ptr<Listener>> Open(
+      EventLoop& loop, Clock& clock, std::string id,
+      const SocketAddress& address, const ListenerSettings& settings,
+      std::shared_ptr<ListenerStats> stats, AcceptCallback on_accept);
+
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  const std::string& id() const { return id_; }
+  const ListenerSettings& settings() const { return settings_; }
+  const std::shared_ptr<ListenerStats>& stats() const { return stats_; }
+  std::int64_t generation() const { return generation_; }
+
+  // Where it accepts; the address it was given, once it has stopped.
+  SocketAddress bound_address() const;
+
+  ListenerInfo Describe() const;
+
+  // The settings and the address that `update` would make of this listener, or
+  // what is wrong with it. Changes nothing.
+  struct Plan {
+    ListenerSettings settings;
+    SocketAddress address;           // as configured; port 0: any
+    std::optional<UniqueFd> socket;  // set when the address takes a new one
+  };
+  absl::StatusOr<Plan> Prepare(const ListenerUpdate& update);
+
+  // How the listener would look with `plan` carried out.
+  ListenerInfo Preview(const Plan& plan) const;
+
+  // Carries `plan` out, which cannot fail. `done` is called when the new
+  // address accepts and the old one refuses: at once, unless a socket has to
+  // retire.
+  void Apply(Plan plan, absl::AnyInvocable<void()> done);
+
+  // Stops accepting for good, and calls `done` once the port refuses.
+  void Stop(absl::AnyInvocable<void()> done);
+
+ private:
+  struct Retiring {
+    std::unique_ptr<Acceptor> acceptor;
+    std::unique_ptr<Timer> timer;
+    absl::AnyInvocable<void()> done;
+  };
+
+  Listener(EventLoop& loop, Clock& clock, std::string id,
+           const SocketAddress& address, const ListenerSettings& settings,
+           std::shared_ptr<ListenerStats> stats, AcceptCallback on_accept);
+
+  std::unique_ptr<Acceptor> NewAcceptor(UniqueFd socket);
+  void OnAccept(UniqueFd socket, const SocketAddress& remote,
+                std::int64_t generation);
+  void Retire(std::unique_ptr<Acceptor> acceptor,
+              absl::AnyInvocable<void()> done);
+  void FinishRetiring(const Acceptor* acceptor);
+  void FinishAllRetiring();
+  void MarkChanged();
+
+  // Constant after construction.
+  EventLoop& loop_;
+  Clock& clock_;
+  const std::string id_;
+  const std::shared_ptr<ListenerStats> stats_;
+  const std::string etag_base_;
+  const absl::Time create_time_;
+  AcceptCallback on_accept_;
+
+  SocketAddress address_;  // as configured
+  ListenerSettings settings_;
+  std::int64_t generation_ = 1;
+  std::int64_t revision_ = 1;
+  absl::Time update_time_;
+  ListenerInfo::Source source_ = ListenerInfo::Source::kConfig;
+  std::unique_ptr<Acceptor> acceptor_;  // null once stopped
+  std::vector<Retiring> retiring_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_LISTENER_H_

@@ -1,0 +1,199 @@
+#include "echo/worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/check.h"
+
+namespace echod {
+namespace {
+
+// Connections that an operator's request may look at in one turn of the loop.
+constexpr std::size_t kBatch = 128;
+
+// How often a sweep that is spread over time goes on.
+constexpr absl::Duration kSweepInterval = absl::Milliseconds(20);
+
+}  // namespace
+
+Worker::Worker(int index, Clock& clock)
+    : index_(index),
+      clock_(clock),
+      context_(loop_, clock, index,
+               [this](Connection& connection, CloseReason reason) {
+                 OnClosed(connection, reason);
+               }),
+      sweep_timer_(loop_, [this] { ContinueSweeps(); }) {}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) return;
+  Stop();
+  Join();
+}
+
+void Worker::Start() {
+  thread_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), absl::StrCat("worker-", index_).c_str());
+    loop_.Run();
+  });
+}
+
+void Worker::Stop() {
+  Post([](Worker& self) {
+    while (!self.connections_.empty()) {
+      self.connections_.begin()->second->Reset(CloseReason::kShutdown);
+    }
+    self.sweeps_.clear();
+    self.loop_.Stop();
+  });
+}
+
+void Worker::Join() { thread_.join(); }
+
+void Worker::Post(absl::AnyInvocable<void(Worker&)> task) {
+  loop_.Post([this, task = std::move(task)]() mutable { task(*this); });
+}
+
+void Worker::HandOver(const std::string& listener_id, AcceptedSocket accepted) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  Post([listener_id, accepted = std::move(accepted)](Worker& self) mutable {
+    self.Adopt(listener_id, std::move(accepted));
+  });
+}
+
+void Worker::AddListener(const std::string& id,
+                         const ListenerSettings& settings,
+                         std::shared_ptr<ListenerStats> stats) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  auto listener = std::make_unique<Listener>();
+  listener->shared_by_connections = {
+      .id = id, .settings = settings, .stats = &stats->worker(index_)};
+  listener->stats = std::move(stats);
+  listeners_[id] = std::move(listener);
+}
+
+void Worker::SetListenerSettings(const std::string& id,
+                                 const ListenerSettings& settings) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  WorkerListener& listener = listeners_.at(id)->shared_by_connections;
+  listener.settings = settings;
+  Sweep(
+      [&](const Connection& connection) {
+        return &connection.listener() == &listener;
+      },
+      absl::ZeroDuration(),
+      [](Connection& connection) { connection.OnSettingsChanged(); });
+}
+
+void Worker::Adopt(const std::string& listener_id, AcceptedSocket accepted) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  Listener& listener = *listeners_.at(listener_id);
+  const std::uint64_t number = accepted.number;
+  // Numbers grow, so the place is at the end.
+  connections_.emplace_hint(
+      connections_.end(), number,
+      std::make_unique<Connection>(
+          context_, listener.shared_by_connections, number, accepted.generation,
+          std::move(accepted.socket), accepted.remote));
+}
+
+Connection* Worker::Find(std::uint64_t number) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  const auto found = connections_.find(number);
+  return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void Worker::OnClosed(Connection& connection, CloseReason reason) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  Listener& listener = *listeners_.at(connection.listener().id);
+  listener.shared_by_connections.stats->closed[static_cast<std::size_t>(reason)]
+      .Add(1);
+  connections_.erase(connection.number());
+  listener.stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  if (connections_.empty() && on_empty_) {
+    std::exchange(on_empty_, nullptr)();
+  }
+}
+
+void Worker::NotifyWhenEmpty(absl::AnyInvocable<void()> callback) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  if (connections_.empty()) {
+    callback();
+  } else {
+    on_empty_ = std::move(callback);
+  }
+}
+
+void Worker::Sweep(absl::FunctionRef<bool(const Connection&)> select,
+                   absl::Duration spread,
+                   std::function<void(Connection&)> visit) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  SweepInProgress sweep;
+  for (const auto& [number, connection] : connections_) {
+    if (select(*connection)) sweep.numbers.push_back(number);
+  }
+  sweep.start = clock_.MonotonicNow();
+  sweep.spread = spread;
+  sweep.visit = std::move(visit);
+  sweeps_.push_back(std::move(sweep));
+  sweep_timer_.Arm(absl::ZeroDuration());
+}
+
+std::size_t Worker::DueBy(const SweepInProgress& sweep,
+                          MonotonicTime now) const {
+  const absl::Duration elapsed = absl::FromChrono(now - sweep.start);
+  if (elapsed >= sweep.spread) return sweep.numbers.size();
+  const double part = absl::FDivDuration(elapsed, sweep.spread);
+  return static_cast<std::size_t>(part *
+                                  static_cast<double>(sweep.numbers.size()));
+}
+
+void Worker::ContinueSweeps() {
+  const MonotonicTime now = clock_.MonotonicNow();
+  std::size_t budget = kBatch;
+  for (SweepInProgress& sweep : sweeps_) {
+    const std::size_t due = DueBy(sweep, now);
+    for (; sweep.next < due && budget > 0; ++sweep.next, --budget) {
+      if (Connection* const connection = Find(sweep.numbers[sweep.next])) {
+        sweep.visit(*connection);
+      }
+    }
+  }
+  std::erase_if(sweeps_, [](const SweepInProgress& sweep) {
+    return sweep.next == sweep.numbers.size();
+  });
+  if (sweeps_.empty()) return;
+  sweep_timer_.Arm(budget == 0 ? absl::ZeroDuration() : kSweepInterval);
+}
+
+void Worker::List(ConnectionQuery query,
+                  absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  ContinueList({.query = query, .found = {}, .done = std::move(done)});
+}
+
+void Worker::ContinueList(ListInProgress list) {
+  ConnectionQuery& query = list.query;
+  auto it = connections_.upper_bound(query.after);
+  for (std::size_t i = 0; i < kBatch && query.limit > 0; ++i, ++it) {
+    if (it == connections_.end()) {
+      query.limit = 0;
+      break;
+    }
+    list.found.push_back(it->second->Describe(query.with_tcp_info));
+    query.after = it->first;
+    --query.limit;
+  }
+  if (query.limit == 0) {
+    list.done(std::move(list.found));
+    return;
+  }
+  Post([list = std::move(list)](Worker& self) mutable {
+    self.ContinueList(std::move(list));
+  });
+}
+
+}  // namespace echod

@@ -1,0 +1,134 @@
+#ifndef ECHO_WORKER_H_
+#define ECHO_WORKER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "echo/base/clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/connection.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
+#include "echo/listener_stats.h"
+#include "echo/server_control.h"
+
+namespace echod {
+
+// A socket on its way from the main loop to a worker.
+struct AcceptedSocket {
+  UniqueFd socket;
+  SocketAddress remote;
+  std::uint64_t number = 0;
+  std::int64_t generation = 0;
+};
+
+// One thread with an EventLoop, and the connections that live on it. Nothing
+// comes in but through Post and HandOver; what is not said to be thread-safe is
+// for the loop's thread only, and so for what is posted.
+class Worker {
+ public:
+  Worker(int index, Clock& clock);
+  // Stops and joins.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Starts the thread. Once.
+  void Start();
+  // Closes what is open, for kShutdown, and ends the thread. Thread-safe, once;
+  // what is posted later is dropped.
+  void Stop();
+  // Waits for the thread to end, after Stop.
+  void Join();
+
+  // Calls `task` on the loop's thread; see EventLoop::Post. Thread-safe.
+  void Post(absl::AnyInvocable<void(Worker&)> task);
+
+  // Gives the worker a socket of the listener `listener_id`. Thread-safe.
+  void HandOver(const std::string& listener_id, AcceptedSocket accepted);
+
+  // Connections it has, and those on their way to it. Thread-safe.
+  std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
+
+  int index() const { return index_; }
+
+  // From here on sockets of the listener `id` can be adopted.
+  void AddListener(const std::string& id, const ListenerSettings& settings,
+                   std::shared_ptr<ListenerStats> stats);
+  void SetListenerSettings(const std::string& id,
+                           const ListenerSettings& settings);
+
+  // Null when there is no such connection, any more or yet. Borrowed until the
+  // loop turns.
+  Connection* Find(std::uint64_t number);
+
+  // Collects what `query` asks for, a batch in each turn of the loop, and hands
+  // it to `done` on this thread.
+  void List(ConnectionQuery query,
+            absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done);
+
+  // Calls `visit` for each connection that `select` chooses now and that is
+  // still there when its turn comes: a batch in each turn of the loop, spread
+  // evenly over `spread`. `visit` may destroy the connection.
+  void Sweep(absl::FunctionRef<bool(const Connection&)> select,
+             absl::Duration spread, std::function<void(Connection&)> visit);
+
+  // Calls `callback` as soon as there are no connections. Once.
+  void NotifyWhenEmpty(absl::AnyInvocable<void()> callback);
+
+ private:
+  struct Listener {
+    WorkerListener shared_by_connections;
+    std::shared_ptr<ListenerStats> stats;
+  };
+  struct SweepInProgress {
+    std::vector<std::uint64_t> numbers;  // ascending
+    std::size_t next = 0;
+    MonotonicTime start;
+    absl::Duration spread;
+    std::function<void(Connection&)> visit;
+  };
+  struct ListInProgress {
+    ConnectionQuery query;  // `after` and `limit`: what is still to do
+    std::vector<ConnectionInfo> found;
+    absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done;
+  };
+
+  void Adopt(const std::string& listener_id, AcceptedSocket accepted);
+  void OnClosed(Connection& connection, CloseReason reason);
+  void ContinueSweeps();
+  // How many of the sweep's connections have had their turn by now.
+  std::size_t DueBy(const SweepInProgress& sweep, MonotonicTime now) const;
+  void ContinueList(ListInProgress list);
+
+  // Constant after construction.
+  const int index_;
+  Clock& clock_;
+
+  std::atomic<std::int64_t> load_{0};
+  EventLoop loop_;
+  std::thread thread_;
+
+  // Loop thread only.
+  ConnectionContext context_;
+  absl::btree_map<std::string, std::unique_ptr<Listener>> listeners_;
+  absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  absl::AnyInvocable<void()> on_empty_;
+  std::vector<SweepInProgress> sweeps_;
+  Timer sweep_timer_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_WORKER_H_
