@@ -28,7 +28,7 @@ die() { say "$*"; exit 1; }
 
 # Prints the packages this distribution needs; fails where apt is not the way.
 packages() {
-  local ID='' VERSION_ID='' VERSION_CODENAME=''
+  local ID='' VERSION_ID=''
   # shellcheck source=/dev/null
   [[ -r /etc/os-release ]] && . /etc/os-release
   [[ "${ID}" == debian ]] || return 1
@@ -55,7 +55,7 @@ install_packages() {
   say "installing ${missing[*]}"
   local as_root=()
   if ((EUID != 0)); then
-    command -v sudo >/dev/null && sudo -n true 2>/dev/null ||
+    sudo -n true 2>/dev/null ||
       die "needs root to install packages: run it as root, or 'sudo ./setup.sh'"
     as_root=(sudo -n)
   fi
@@ -109,6 +109,10 @@ write_bazelrc() {
     echo '# Written by setup.sh for the Bazel and the libraries of this machine.'
     if bazel_is_7; then
       echo 'common --noenable_bzlmod --enable_workspace'
+    fi
+    # With these, gcc no longer takes the constant expressions of newer Abseil.
+    if pkg-config --atleast-version=20240000 absl_base; then
+      echo 'build:ubsan --copt=-fno-sanitize=nonnull-attribute,null,returns-nonnull-attribute'
     fi
     if clang="$(newest_clang)"; then
       echo "build:clang --repo_env=CC=${clang}"

@@ -6,6 +6,8 @@
 ECHOD_COPTS = [
     "-Wall",
     "-Wextra",
+    # Fields that are not named have defaults.
+    "-Wno-missing-field-initializers",
     "-Wcast-qual",
     "-Wextra-semi",
     "-Wimplicit-fallthrough",

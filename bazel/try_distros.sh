@@ -9,7 +9,8 @@
 # without one all happens in a temporary folder.
 set -euo pipefail
 
-readonly SOURCE="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+SOURCE="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+readonly SOURCE
 
 # --- Inside a namespace of mounts and processes, both gone when this ends -----
 if [[ "${1:-}" == --inside ]]; then
@@ -53,6 +54,7 @@ fi
 (($#)) || set -- bookworm trixie testing
 
 # The host's mirror, else debootstrap's own choice.
+# shellcheck disable=SC2016
 mirror="$(apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
   sed -n 's/^Debian|//p' | head -n 1 || true)"
 

@@ -18,6 +18,7 @@ constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(250);
 
 std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock) {
   std::vector<std::unique_ptr<Worker>> workers;
+  workers.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     workers.push_back(std::make_unique<Worker>(i, clock));
   }
@@ -151,11 +152,11 @@ void EchoServer::UpdateListener(ListenerUpdate update,
                                 Reply<ListenerInfo> reply) {
   main_loop_.Post(
       [this, update = std::move(update), reply = std::move(reply)]() mutable {
-        UpdateOnLoop(std::move(update), std::move(reply));
+        UpdateOnLoop(update, std::move(reply));
       });
 }
 
-void EchoServer::UpdateOnLoop(ListenerUpdate update,
+void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
                               Reply<ListenerInfo> reply) {
   const auto found = listeners_.find(update.id);
   if (found == listeners_.end()) return reply(ListenerNotFound(update.id));

@@ -96,7 +96,7 @@ class EchoServer final : public ServerControl {
   // Main loop only.
   void OnAccept(Listener& listener, Listener::Accepted accepted);
   Worker& LeastLoadedWorker();
-  void UpdateOnLoop(ListenerUpdate update, Reply<ListenerInfo> reply);
+  void UpdateOnLoop(const ListenerUpdate& update, Reply<ListenerInfo> reply);
   void EndOldGenerations(const Listener& listener, const DrainPolicy& drain);
   void CloseListeners();
   void DrainConnections();

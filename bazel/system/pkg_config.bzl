@@ -5,7 +5,14 @@ def fail_missing(what):
     fail("\n\n%s is not installed: run ./setup.sh and build again.\n" % what)
 
 def find_program(rctx, name):
-    """Returns the path of a program that setup.sh installs."""
+    """Finds a program that setup.sh installs.
+
+    Args:
+      rctx: the repository context.
+      name: of the program.
+    Returns:
+      its path.
+    """
     path = rctx.which(name)
     if path == None:
         fail_missing("The program %s" % name)

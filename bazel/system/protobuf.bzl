@@ -52,6 +52,14 @@ def _protobuf_repository_impl(rctx):
     for rule in ["proto_library", "cc_proto_library"]:
         rctx.file("bazel/%s.bzl" % rule, _PASS_ON_RULE.format(rule = rule))
 
+    # Two files, since a global of the same name cannot be referred to.
+    rctx.file("bazel/common/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
+    rctx.file("bazel/common/native.bzl", "NativeProtoInfo = ProtoInfo\n")
+    rctx.file("bazel/common/proto_info.bzl", """load(":native.bzl", "NativeProtoInfo")
+
+ProtoInfo = NativeProtoInfo
+""")
+
 protobuf_repository = repository_rule(
     implementation = _protobuf_repository_impl,
     attrs = {
@@ -75,7 +83,7 @@ grpc_repository = repository_rule(
     implementation = _grpc_repository_impl,
     attrs = {
         "_build_file": attr.label(default = ":grpc.BUILD.tpl"),
-        "_cc_grpc_library": attr.label(default = ":cc_grpc_library.bzl.tpl"),
+        "_cc_grpc_library": attr.label(default = ":cc_grpc_library.bzl"),
     },
     configure = True,
     environ = ["ECHOD_SYSTEM_LIBRARIES", "PATH", "PKG_CONFIG_PATH"],

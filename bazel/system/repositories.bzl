@@ -16,6 +16,7 @@ _RULES = {
     "rules_shell": "/usr/share/bazel/rules/shell",
 }
 
+# buildifier: disable=unnamed-macro
 def system_repositories():
     """Declares the repositories under the names that upstream projects use."""
     for name, path in _RULES.items():

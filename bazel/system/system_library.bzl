@@ -3,7 +3,14 @@
 load(":pkg_config.bzl", "module_flags")
 
 def substitutions(rctx, modules):
-    """Maps %{<module>.defines} and %{<module>.linkopts} to Starlark lists."""
+    """What fills in a BUILD file.
+
+    Args:
+      rctx: the repository context.
+      modules: names of pkg-config modules.
+    Returns:
+      dict of %{<module>.defines} and %{<module>.linkopts} to Starlark lists.
+    """
     result = {}
     for module in modules:
         flags = module_flags(rctx, [module])
@@ -28,14 +35,6 @@ system_library = repository_rule(
     environ = ["ECHOD_SYSTEM_LIBRARIES", "PKG_CONFIG_PATH"],
 )
 
-def _static_libraries_impl(rctx):
-    modules = rctx.attr.modules + [
-        module
-        for module in rctx.attr.optional_modules
-        if module_flags(rctx, [module], optional = True)
-    ]
-    rctx.file("BUILD.bazel", _STATIC_LIBRARIES % module_flags(rctx, modules, static = True).linkopts)
-
 _STATIC_LIBRARIES = """load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 cc_library(
@@ -44,6 +43,14 @@ cc_library(
     visibility = ["//visibility:public"],
 )
 """
+
+def _static_libraries_impl(rctx):
+    modules = rctx.attr.modules + [
+        module
+        for module in rctx.attr.optional_modules
+        if module_flags(rctx, [module], optional = True)
+    ]
+    rctx.file("BUILD.bazel", _STATIC_LIBRARIES % module_flags(rctx, modules, static = True).linkopts)
 
 # Archives refer to one another in circles, which shared libraries do not mind:
 # this is one target with all of them in one group, to link at the end.

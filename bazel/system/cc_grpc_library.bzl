@@ -1,5 +1,10 @@
-"""cc_grpc_library, as in gRPC's own repository but with the installed protoc and plugin."""
+"""cc_grpc_library, as in gRPC's own repository but with the installed protoc and plugin.
 
+This file is not loaded from here: it becomes
+@com_github_grpc_grpc//bazel:cc_grpc_library.bzl.
+"""
+
+load("@com_google_protobuf//bazel/common:proto_info.bzl", "ProtoInfo")
 load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 def _import_path(proto, info):

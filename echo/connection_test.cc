@@ -1,0 +1,305 @@
+// One connection's life on real sockets: the conversation, half-close,
+// back-pressure, deadlines. What needs more of the server is in
+// echo_server_test.cc.
+
+#include "echo/connection.h"
+
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "echo/close_reason.h"
+#include "echo/server_control.h"
+#include "echo/test_server.h"
+#include "gtest/gtest.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod {
+namespace {
+
+using testing::TcpClient;
+using End = TcpClient::End;
+
+EchoServerOptions With(ListenerSettings settings) {
+  EchoServerOptions options;
+  options.settings = settings;
+  return options;
+}
+
+EchoServerOptions Raw() { return With({.mode = EchoMode::kRaw}); }
+
+// Bytes that tell where they stand, so that a lost or doubled one shows.
+std::string Pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+std::int64_t Closed(TestServer& server, CloseReason reason) {
+  return server.control()
+      .GetStats()
+      .total.closed[static_cast<std::size_t>(reason)];
+}
+
+TEST(ConnectionTest, AnswersEachLine) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("hello world.\r\nsecond\n\n"));
+  client.FinishSending();
+  EXPECT_EQ(client.ReadToEnd(),
+            "YOU SAID hello world.\nYOU SAID second\nYOU SAID \n");
+}
+
+TEST(ConnectionTest, AnswersALastLineWithoutEnd) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("one\ntwo"));
+  client.FinishSending();
+  End end = End::kTimeout;
+  EXPECT_EQ(client.ReadToEnd(&end), "YOU SAID one\nYOU SAID two\n");
+  EXPECT_EQ(end, End::kEof);
+}
+
+TEST(ConnectionTest, SaysThatALineIsTooLongAndClosesGracefully) {
+  TestServer server(With({.max_line_bytes = 8}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("12345678\n123456789\nnever answered\n"));
+  End end = End::kTimeout;
+  EXPECT_EQ(client.ReadToEnd(&end),
+            "YOU SAID 12345678\nERROR line exceeds 8 bytes\n");
+  EXPECT_EQ(end, End::kEof);
+}
+
+TEST(ConnectionTest, EchoesRawBytesThroughAHalfClose) {
+  TestServer server(Raw());
+  const std::string sent = Pattern(32 << 20);
+  TcpClient client = server.Connect();
+  std::thread writer([&] {
+    EXPECT_TRUE(client.Send(sent));
+    client.FinishSending();
+  });
+  End end = End::kTimeout;
+  const std::string echoed = client.ReadToEnd(&end);
+  writer.join();
+  EXPECT_EQ(end, End::kEof);
+  EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
+}
+
+TEST(ConnectionTest, EchoesThroughASmallWindow) {
+  // The kernel takes little at a time, so that nearly all goes through the
+  // bufferevent's output.
+  TestServer server(With({.mode = EchoMode::kRaw, .max_buffered_bytes = 4096}));
+  const std::string sent = Pattern(4 << 20);
+  TcpClient client = server.Connect({.receive_buffer = 2048});
+  std::thread writer([&] {
+    EXPECT_TRUE(client.Send(sent));
+    client.FinishSending();
+  });
+  const std::string echoed = client.ReadToEnd();
+  writer.join();
+  EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
+  EXPECT_GT(server.control().GetStats().total.read_pauses, 0);
+}
+
+// Fills the connection until neither side takes a byte more; returns what was
+// sent.
+std::size_t SendUntilStuck(TestServer& server, TcpClient& client,
+                           const std::string& bytes, std::uint64_t number) {
+  std::size_t sent = 0;
+  for (;;) {
+    const std::size_t more =
+        client.SendSome(absl::string_view(bytes).substr(sent));
+    sent += more;
+    const absl::StatusOr<ConnectionInfo> info = server.Get(number);
+    EXPECT_TRUE(info.ok());
+    EXPECT_LT(sent, bytes.size()) << "never stuck";
+    if (!info.ok() || sent == bytes.size()) return sent;
+    if (more == 0 && info->reading_paused) return sent;
+  }
+}
+
+TEST(ConnectionTest, StopsReadingAPeerThatDoesNotRead) {
+  constexpr std::int64_t kLimit = 256 * 1024;
+  TestServer server(
+      With({.mode = EchoMode::kRaw, .max_buffered_bytes = kLimit}));
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes = Pattern(256 << 20);
+  const std::size_t sent = SendUntilStuck(server, client, bytes, 1);
+  const ConnectionInfo info = *server.Get(1);
+  EXPECT_GT(info.bytes_buffered, kLimit);
+  EXPECT_LE(info.bytes_buffered, kLimit + (64 << 10));
+  EXPECT_EQ(server.control().GetStats().total.bytes_buffered,
+            info.bytes_buffered);
+
+  client.FinishSending();
+  const std::string echoed = client.ReadToEnd();
+  EXPECT_TRUE(echoed == bytes.substr(0, sent));
+  EXPECT_EQ(server.control().GetStats().total.bytes_buffered, 0);
+}
+
+TEST(ConnectionTest, BoundsAnswersThatAreLongerThanTheirLines) {
+  constexpr std::int64_t kLimit = 64 * 1024;
+  TestServer server(With({.max_buffered_bytes = kLimit}));
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes(64 << 20, '\n');
+  const std::size_t sent = SendUntilStuck(server, client, bytes, 1);
+  // One batch of answers over the limit, and the rest of one read.
+  EXPECT_LE(server.Get(1)->bytes_buffered, kLimit + 2 * (64 << 10) + 10);
+
+  client.FinishSending();
+  const std::string echoed = client.ReadToEnd();
+  EXPECT_EQ(echoed.size(), sent * 10);
+  EXPECT_EQ(server.control().GetStats().total.lines_echoed,
+            static_cast<std::int64_t>(sent));
+}
+
+TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
+  TestServer server(With({.mode = EchoMode::kRaw}));
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes = Pattern(256 << 20);
+  std::size_t sent = SendUntilStuck(server, client, bytes, 1);
+  ListenerUpdate raise{.id = "default"};
+  raise.max_buffered_bytes = 4 << 20;
+  ASSERT_TRUE(server.Update(raise).ok());
+  sent += SendUntilStuck(server, client, bytes.substr(sent), 1);
+  EXPECT_GT(server.Get(1)->bytes_buffered, 4 << 20);
+  client.FinishSending();
+  EXPECT_TRUE(client.ReadToEnd() == bytes.substr(0, sent));
+}
+
+TEST(ConnectionTest, APeersResetEndsIt) {
+  TestServer server(Raw());
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  SendUntilStuck(server, client, Pattern(256 << 20), 1);
+  client.Reset();
+  server.DrainAndWait({});
+  EXPECT_EQ(Closed(server, CloseReason::kPeerReset), 1);
+}
+
+TEST(ConnectionTest, ClosesAnIdleConnectionWhenItsTimeHasCome) {
+  TestServer server(With({.idle_timeout = absl::Seconds(60)}));
+  TcpClient idle = server.Connect();
+  ASSERT_TRUE(idle.Send("a\n"));
+  ASSERT_EQ(idle.Read(11), "YOU SAID a\n");
+  server.clock().Advance(absl::Seconds(59));
+  TcpClient busy = server.Connect();
+  ASSERT_TRUE(busy.Send("b\n"));
+  ASSERT_EQ(busy.Read(11), "YOU SAID b\n");
+  server.clock().Advance(absl::Seconds(2));
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);
+  ASSERT_TRUE(busy.Send("c\n"));
+  EXPECT_EQ(busy.Read(11), "YOU SAID c\n");
+  EXPECT_EQ(Closed(server, CloseReason::kIdleTimeout), 1);
+}
+
+TEST(ConnectionTest, AnIdleTimeoutThatIsSetLaterHoldsForLivingConnections) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("a\n"));
+  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
+  server.clock().Advance(absl::Hours(1));
+  ListenerUpdate update{.id = "default"};
+  update.idle_timeout = absl::Minutes(1);
+  ASSERT_TRUE(server.Update(update).ok());
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+}
+
+TEST(ConnectionTest, AGracefulCloseGivesWhatIsOwedAndAFin) {
+  TestServer server(Raw());
+  const std::string sent = Pattern(2 << 20);
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  // All of it has arrived when the server has counted it.
+  std::thread writer([&] { EXPECT_TRUE(client.Send(sent)); });
+  const std::string head = client.Read(1);
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  const std::string tail = client.ReadToEnd();
+  writer.join();
+  const std::string echoed = head + tail;
+  EXPECT_TRUE(echoed == sent.substr(0, echoed.size()));
+}
+
+TEST(ConnectionTest, AGracefulCloseWaitsForTheEndOfALine) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("one\nhalf"));
+  ASSERT_EQ(client.Read(13), "YOU SAID one\n");
+  while (server.Get(1)->bytes_received < 8) {
+  }
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kDraining);
+  ASSERT_TRUE(client.Send(" a line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+}
+
+TEST(ConnectionTest, AGracefulCloseCutsOffAtItsDeadline) {
+  EchoServerOptions options;
+  options.drain_timeout = absl::Seconds(30);
+  TestServer server(std::move(options));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half"));
+  while (server.List({})->connections.empty() ||
+         server.Get(1)->bytes_received < 4) {
+  }
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  server.clock().Advance(absl::Seconds(31));
+  EXPECT_EQ(client.WaitForEnd(), End::kReset);
+  EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
+}
+
+TEST(ConnectionTest, AfterItsFinItWaitsForThePeersNoLongerThanTheLinger) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("a\n"));
+  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  ASSERT_EQ(client.WaitForEnd(), End::kEof);
+  ASSERT_TRUE(client.Send("late"));  // thrown away, and no reset for it
+  EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kClosing);
+  server.clock().Advance(absl::Seconds(3));
+  while (Closed(server, CloseReason::kAdminGraceful) == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_FALSE(server.Get(1).ok());
+}
+
+TEST(ConnectionTest, AResetDropsWhatIsOwed) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("a\n"));
+  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
+  ASSERT_TRUE(server.Close(1, CloseMode::kReset).ok());
+  EXPECT_EQ(client.WaitForEnd(), End::kReset);
+  EXPECT_EQ(Closed(server, CloseReason::kAdminReset), 1);
+}
+
+TEST(ConnectionTest, DescribesItself) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("abc\nde"));
+  ASSERT_EQ(client.Read(13), "YOU SAID abc\n");
+  while (server.Get(1)->bytes_received < 6) {
+  }
+  const ConnectionInfo info = *server.Get(1);
+  EXPECT_EQ(info.number, 1u);
+  EXPECT_EQ(info.listener_id, "default");
+  EXPECT_EQ(info.listener_generation, 1);
+  EXPECT_EQ(info.state, ConnectionInfo::State::kOpen);
+  EXPECT_EQ(info.remote_address, client.local().ToString());
+  EXPECT_EQ(info.local_address, server.address().ToString());
+  EXPECT_EQ(info.bytes_received, 6);
+  EXPECT_EQ(info.bytes_sent, 13);
+  EXPECT_EQ(info.bytes_buffered, 2);
+  EXPECT_EQ(info.lines_echoed, 1);
+  EXPECT_FALSE(info.reading_paused);
+  ASSERT_TRUE(info.tcp_info.has_value());
+  EXPECT_GT(info.tcp_info->congestion_window, 0);
+}
+
+}  // namespace
+}  // namespace echod

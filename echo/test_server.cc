@@ -1,0 +1,93 @@
+#include "echo/test_server.h"
+
+#include <csignal>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "echo/base/check.h"
+
+namespace echod {
+
+using testing::TcpClient;
+
+TestServer::TestServer(EchoServerOptions options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  options.listen_address = *SocketAddress::Parse("127.0.0.1:0");
+  options.on_stopped = [this] { stopped_.set_value(); };
+  std::promise<void> ready;
+  thread_ = std::thread([this, &ready, &options] {
+    loop_ = std::make_unique<EventLoop>();
+    server_ = std::make_unique<EchoServer>(*loop_, clock_, std::move(options));
+    const absl::Status started = server_->Start();
+    ECHOD_CHECK(started.ok());
+    ready.set_value();
+    loop_->Run();
+    server_.reset();
+    loop_.reset();
+  });
+  ready.get_future().wait();
+}
+
+TestServer::~TestServer() {
+  OnMainLoop([](EchoServer& server) { server.StopNow(); });
+  WaitUntilStopped();
+  loop_->Stop();
+  thread_.join();
+}
+
+SocketAddress TestServer::address() const {
+  return *SocketAddress::Parse(server_->GetListener("default")->bound_address);
+}
+
+TcpClient TestServer::Connect(const TcpClient::Options& options) {
+  std::optional<TcpClient> client = TcpClient::Connect(address(), options);
+  ECHOD_CHECK(client.has_value());
+  return *std::move(client);
+}
+
+void TestServer::OnMainLoop(const std::function<void(EchoServer&)>& task) {
+  std::promise<void> done;
+  loop_->Post([this, &task, &done] {
+    task(*server_);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+absl::StatusOr<ListenerInfo> TestServer::Update(const ListenerUpdate& update) {
+  return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+    control().UpdateListener(update, std::move(reply));
+  });
+}
+
+absl::StatusOr<ConnectionPage> TestServer::List(const ConnectionQuery& query) {
+  return Await<ConnectionPage>([&](Reply<ConnectionPage> reply) {
+    control().ListConnections(query, std::move(reply));
+  });
+}
+
+absl::StatusOr<ConnectionInfo> TestServer::Get(std::uint64_t number) {
+  return Await<ConnectionInfo>([&](Reply<ConnectionInfo> reply) {
+    control().GetConnection(number, std::move(reply));
+  });
+}
+
+absl::StatusOr<ConnectionInfo> TestServer::Close(std::uint64_t number,
+                                                 CloseMode mode) {
+  return Await<ConnectionInfo>([&](Reply<ConnectionInfo> reply) {
+    control().CloseConnection(number, mode, std::move(reply));
+  });
+}
+
+void TestServer::DrainAndWait(const DrainOptions& options) {
+  const absl::StatusOr<ServerInfo> drain =
+      Await<ServerInfo>([&](Reply<ServerInfo> reply) {
+        control().Drain(options, std::move(reply));
+      });
+  ECHOD_CHECK(drain.ok());
+  WaitUntilStopped();
+}
+
+void TestServer::WaitUntilStopped() { when_stopped_.wait(); }
+
+}  // namespace echod

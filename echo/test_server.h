@@ -1,0 +1,69 @@
+#ifndef ECHO_TEST_SERVER_H_
+#define ECHO_TEST_SERVER_H_
+
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "echo/base/fake_clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/echo_server.h"
+#include "echo/event/event_loop.h"
+#include "echo/reply.h"
+#include "echo/server_control.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod {
+
+// A whole data plane for tests: its main loop runs on a thread of its own, its
+// clock is the test's, and it listens on a loopback port that the kernel chose.
+class TestServer {
+ public:
+  explicit TestServer(EchoServerOptions options = {});
+  ~TestServer();
+
+  FakeClock& clock() { return clock_; }
+  ServerControl& control() { return *server_; }
+
+  SocketAddress address() const;
+  testing::TcpClient Connect(const testing::TcpClient::Options& options = {});
+
+  // Runs `task` on the main loop, and waits for it.
+  void OnMainLoop(const std::function<void(EchoServer&)>& task);
+
+  // Blocks until `call`, given a Reply, is answered.
+  template <typename T>
+  static absl::StatusOr<T> Await(const std::function<void(Reply<T>)>& call) {
+    std::promise<absl::StatusOr<T>> promise;
+    call(Reply<T>([&promise](absl::StatusOr<T> answer) {
+      promise.set_value(std::move(answer));
+    }));
+    return promise.get_future().get();
+  }
+
+  absl::StatusOr<ListenerInfo> Update(const ListenerUpdate& update);
+  absl::StatusOr<ConnectionPage> List(const ConnectionQuery& query);
+  absl::StatusOr<ConnectionInfo> Get(std::uint64_t number);
+  absl::StatusOr<ConnectionInfo> Close(std::uint64_t number, CloseMode mode);
+
+  // Begins a drain, and returns when the data plane has ended.
+  void DrainAndWait(const DrainOptions& options);
+  // Returns when the data plane has ended.
+  void WaitUntilStopped();
+
+ private:
+  FakeClock clock_;
+  std::promise<void> stopped_;
+  std::shared_future<void> when_stopped_ = stopped_.get_future().share();
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<EchoServer> server_;
+  std::thread thread_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_TEST_SERVER_H_
