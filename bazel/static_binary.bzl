@@ -2,7 +2,7 @@
 
 load("@rules_cc//cc:cc_binary.bzl", "cc_binary")
 
-def static_binary(name, deps, linkopts = [], **kwargs):
+def static_binary(name, deps, linkopts = [], tags = [], **kwargs):
     """A cc_binary, position-independent, fully static and stripped.
 
     It links the same objects as the ordinary binary does.
@@ -11,6 +11,7 @@ def static_binary(name, deps, linkopts = [], **kwargs):
       name: the binary.
       deps: as for cc_binary.
       linkopts: as for cc_binary.
+      tags: as for cc_binary.
       **kwargs: passed to cc_binary.
     """
     cc_binary(
@@ -18,13 +19,11 @@ def static_binary(name, deps, linkopts = [], **kwargs):
         # Where gold is installed Bazel prefers it, and uses what only gold has;
         # but gold cannot link static-pie.
         features = ["-supports_start_end_lib"],
-        linkopts = [
-            "-static-pie",
-            "-s",
-            "-fuse-ld=bfd",
-        ] + linkopts,
+        linkopts = ["-static-pie", "-s", "-fuse-ld=bfd"] + linkopts,
         linkstatic = True,
         # Last, to resolve what the libraries before it need of one another.
         deps = deps + ["@static_libraries"],
+        # The sanitizers' runtimes are shared libraries.
+        tags = tags + ["no_sanitizer"],
         **kwargs
     )

@@ -68,9 +68,9 @@ class Daemon {
     if (absl::Status started = server_.Start(); !started.ok()) return started;
     absl::StatusOr<std::unique_ptr<AdminServer>> admin =
         AdminServer::Start({.address = config_.admin_address,
-                            .version = kVersion,
-                            .hostname = Hostname(),
-                            .config = config_.flags},
+                            .description = {.version = kVersion,
+                                            .hostname = Hostname(),
+                                            .config = config_.flags}},
                            server_);
     if (!admin.ok()) return admin.status();
     admin_ = *std::move(admin);

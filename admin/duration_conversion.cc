@@ -1,0 +1,47 @@
+#include "admin/duration_conversion.h"
+
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+#include "echo/control_error.h"
+
+namespace echod {
+namespace {
+
+// About 10,000 years, by the definition of google.protobuf.Duration.
+constexpr std::int64_t kMostSeconds = 315'576'000'000;
+constexpr std::int32_t kMostNanos = 999'999'999;
+
+}  // namespace
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  absl::Duration rest;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  proto.set_nanos(static_cast<std::int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return proto;
+}
+
+google::protobuf::Timestamp ToProto(absl::Time time) {
+  google::protobuf::Timestamp proto;
+  const std::int64_t seconds = absl::ToUnixSeconds(time);  // rounds down
+  proto.set_seconds(seconds);
+  proto.set_nanos(static_cast<std::int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  return proto;
+}
+
+absl::StatusOr<absl::Duration> ParseDuration(
+    const google::protobuf::Duration& duration, absl::string_view field) {
+  if (duration.seconds() < 0 || duration.seconds() > kMostSeconds ||
+      duration.nanos() < 0 || duration.nanos() > kMostNanos) {
+    return InvalidFieldError(
+        field, absl::StrCat("a duration of ", duration.seconds(), " s and ",
+                            duration.nanos(),
+                            " ns is out of bounds; it cannot be less than 0"));
+  }
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
+
+}  // namespace echod

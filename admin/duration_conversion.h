@@ -1,0 +1,23 @@
+#ifndef ADMIN_DURATION_CONVERSION_H_
+#define ADMIN_DURATION_CONVERSION_H_
+
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace echod {
+
+google::protobuf::Duration ToProto(absl::Duration duration);
+google::protobuf::Timestamp ToProto(absl::Time time);
+
+// A duration that is not negative and that the protocol allows; any other is
+// INVALID_ARGUMENT, naming `field`.
+absl::StatusOr<absl::Duration> ParseDuration(
+    const google::protobuf::Duration& duration, absl::string_view field);
+
+}  // namespace echod
+
+#endif  // ADMIN_DURATION_CONVERSION_H_

@@ -1,0 +1,203 @@
+#include "admin/listener_update.h"
+
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "admin/duration_conversion.h"
+#include "admin/resource_names.h"
+#include "echo/control_error.h"
+
+namespace echod {
+namespace {
+
+using admin::v1::Listener;
+
+// One field that can be changed.
+struct MutableField {
+  absl::string_view path;
+  bool (*is_set)(const Listener& from);
+  absl::Status (*copy)(const Listener& from, ListenerUpdate& to);
+};
+
+absl::Status CopyAddress(const Listener& from, ListenerUpdate& to) {
+  if (from.address().empty()) {
+    return InvalidFieldError("listener.address",
+                             "the address is not set; write one, such as :: "
+                             "for all, or leave it out of update_mask");
+  }
+  to.address = from.address();
+  return absl::OkStatus();
+}
+
+absl::Status CopyMode(const Listener& from, ListenerUpdate& to) {
+  switch (from.mode()) {
+    case Listener::MODE_LINE:
+      to.mode = EchoMode::kLine;
+      return absl::OkStatus();
+    case Listener::MODE_RAW:
+      to.mode = EchoMode::kRaw;
+      return absl::OkStatus();
+    default:
+      return InvalidFieldError(
+          "listener.mode",
+          "choose MODE_LINE or MODE_RAW, or leave the mode "
+          "out of update_mask");
+  }
+}
+
+absl::Status CopyIdleTimeout(const Listener& from, ListenerUpdate& to) {
+  const absl::StatusOr<absl::Duration> timeout =
+      ParseDuration(from.idle_timeout(), "listener.idle_timeout");
+  if (!timeout.ok()) return timeout.status();
+  to.idle_timeout = *timeout;
+  return absl::OkStatus();
+}
+
+// What a field becomes that is in the mask and is not set.
+const ListenerSettings& Defaults() {
+  static const ListenerSettings* const kDefaults = new ListenerSettings;
+  return *kDefaults;
+}
+
+const MutableField kMutableFields[] = {
+    {"address", [](const Listener& from) { return !from.address().empty(); },
+     CopyAddress},
+    {"port", [](const Listener& from) { return from.has_port(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.port = from.port();
+       return absl::OkStatus();
+     }},
+    {"mode",
+     [](const Listener& from) {
+       return from.mode() != Listener::MODE_UNSPECIFIED;
+     },
+     CopyMode},
+    {"max_connections",
+     [](const Listener& from) { return from.has_max_connections(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.max_connections = from.has_max_connections()
+                                ? from.max_connections()
+                                : Defaults().max_connections;
+       return absl::OkStatus();
+     }},
+    {"max_line_bytes",
+     [](const Listener& from) { return from.has_max_line_bytes(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.max_line_bytes = from.has_max_line_bytes()
+                               ? from.max_line_bytes()
+                               : Defaults().max_line_bytes;
+       return absl::OkStatus();
+     }},
+    {"max_buffered_bytes",
+     [](const Listener& from) { return from.has_max_buffered_bytes(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.max_buffered_bytes = from.has_max_buffered_bytes()
+                                   ? from.max_buffered_bytes()
+                                   : Defaults().max_buffered_bytes;
+       return absl::OkStatus();
+     }},
+    {"idle_timeout",
+     [](const Listener& from) { return from.has_idle_timeout(); },
+     CopyIdleTimeout},
+    {"backlog", [](const Listener& from) { return from.has_backlog(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.backlog = from.has_backlog() ? from.backlog() : Defaults().backlog;
+       return absl::OkStatus();
+     }},
+};
+
+absl::StatusOr<std::vector<const MutableField*>> FieldsToChange(
+    const admin::v1::UpdateListenerRequest& request) {
+  std::vector<const MutableField*> fields;
+  const auto& paths = request.update_mask().paths();
+  if (paths.empty()) {
+    for (const MutableField& field : kMutableFields) {
+      if (field.is_set(request.listener())) fields.push_back(&field);
+    }
+    return fields;
+  }
+  for (const std::string& path : paths) {
+    const std::size_t before = fields.size();
+    for (const MutableField& field : kMutableFields) {
+      if (path == "*" || path == field.path) fields.push_back(&field);
+    }
+    if (fields.size() > before) continue;
+    std::string known;
+    for (const MutableField& field : kMutableFields) {
+      absl::StrAppend(&known, known.empty() ? "" : ", ", field.path);
+    }
+    const bool exists =
+        Listener::descriptor()->FindFieldByName(path) != nullptr;
+    return InvalidFieldError(
+        "update_mask", absl::StrCat("'", path, "' is ",
+                                    exists ? "not a field that can be changed"
+                                           : "no field of a listener",
+                                    "; choose of ", known, ", or *"));
+  }
+  return fields;
+}
+
+absl::StatusOr<DrainPolicy> ParseDrainPolicy(
+    const admin::v1::DrainPolicy& proto) {
+  DrainPolicy drain;
+  switch (proto.mode()) {
+    case admin::v1::DrainPolicy::MODE_UNSPECIFIED:
+    case admin::v1::DrainPolicy::MODE_KEEP:
+      drain.mode = DrainPolicy::Mode::kKeep;
+      break;
+    case admin::v1::DrainPolicy::MODE_GRACEFUL:
+      drain.mode = DrainPolicy::Mode::kGraceful;
+      break;
+    case admin::v1::DrainPolicy::MODE_RESET:
+      drain.mode = DrainPolicy::Mode::kReset;
+      break;
+    default:
+      return InvalidFieldError("drain.mode",
+                               "choose MODE_KEEP, MODE_GRACEFUL or MODE_RESET");
+  }
+  if (proto.has_timeout()) {
+    const auto timeout = ParseDuration(proto.timeout(), "drain.timeout");
+    if (!timeout.ok()) return timeout.status();
+    drain.timeout = *timeout;
+  }
+  const auto spread = ParseDuration(proto.spread(), "drain.spread");
+  if (!spread.ok()) return spread.status();
+  drain.spread = *spread;
+  return drain;
+}
+
+}  // namespace
+
+absl::StatusOr<ListenerUpdate> ParseListenerUpdate(
+    const admin::v1::UpdateListenerRequest& request) {
+  absl::StatusOr<std::string> id =
+      ParseListenerName(request.listener().name(), "listener.name");
+  if (!id.ok()) return id.status();
+  const auto fields = FieldsToChange(request);
+  if (!fields.ok()) return fields.status();
+  const auto drain = ParseDrainPolicy(request.drain());
+  if (!drain.ok()) return drain.status();
+
+  ListenerUpdate update;
+  update.id = *std::move(id);
+  update.etag = request.listener().etag();
+  update.validate_only = request.validate_only();
+  update.drain = *drain;
+  for (const MutableField* field : *fields) {
+    absl::Status copied = field->copy(request.listener(), update);
+    if (!copied.ok()) return copied;
+  }
+  return update;
+}
+
+absl::Status ListenerFieldError(const absl::Status& status) {
+  ErrorDetail detail = GetErrorDetail(status);
+  if (detail.field.empty()) return status;
+  detail.field = absl::StrCat("listener.", detail.field);
+  return ControlError(status.code(), status.message(), detail);
+}
+
+}  // namespace echod

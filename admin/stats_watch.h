@@ -1,0 +1,42 @@
+#ifndef ADMIN_STATS_WATCH_H_
+#define ADMIN_STATS_WATCH_H_
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+#include "absl/time/time.h"
+#include "echo/server_control.h"
+#include "echod/admin/v1/admin.pb.h"
+
+namespace echod {
+
+class StatsWatch;
+
+// The streams of WatchStats that are open, so that they can be ended before the
+// server shuts down, which waits for them. Thread-safe; outlives its streams.
+class StatsWatches {
+ public:
+  // A new stream, for gRPC to run. It destroys itself when gRPC is done with
+  // it.
+  grpc::ServerWriteReactor<admin::v1::Stats>* Start(
+      const ServerControl& control, absl::Duration interval);
+
+  // Ends all of them, with OK, and every one that is started later.
+  void Stop();
+
+ private:
+  friend class StatsWatch;
+  void Remove(StatsWatch* watch);
+
+  std::mutex mutex_;
+  bool stopped_ = false;
+  std::set<StatsWatch*> open_;
+};
+
+}  // namespace echod
+
+#endif  // ADMIN_STATS_WATCH_H_
