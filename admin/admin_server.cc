@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "admin/bind_check.h"
+#include "src/proto/grpc/health/v1/health.pb.h"
 
 namespace echod {
 namespace {
@@ -28,6 +29,9 @@ constexpr int kShortestPingIntervalMs = 5'000;
 void InstallPlugins() {
   static std::once_flag once;
   std::call_once(once, [] {
+    // The health service works without protobuf; this links its descriptor in,
+    // without which reflection would name the service and not know it.
+    grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::channelz::experimental::InitChannelzService();

@@ -181,8 +181,6 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
     }
   }
   if (new_socket) {
-    LogInfo(absl::StrCat("listener ", listener.id(), " now accepts on ",
-                         listener.bound_address().ToString()));
     EndOldGenerations(listener, update.drain);
   }
   Publish();
@@ -263,9 +261,8 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
   const absl::Duration grace =
       options.grace_period.value_or(options_.drain_grace_period);
   drain_timeout_ = options.deadline.value_or(options_.drain_timeout);
-  LogInfo(absl::StrCat("draining: new connections are accepted for ",
-                       absl::FormatDuration(grace),
-                       " still, then connections have ",
+  LogInfo(absl::StrCat("draining: accepting for ", absl::FormatDuration(grace),
+                       " more, then connections have ",
                        absl::FormatDuration(drain_timeout_), " to end"));
   if (options_.on_draining) options_.on_draining();
   grace_timer_.Arm(grace);

@@ -78,12 +78,16 @@ def _grpc_repository_impl(rctx):
     rctx.template("BUILD.bazel", rctx.attr._build_file, substitutions(rctx, ["grpc++"]))
     rctx.file("bazel/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
     rctx.template("bazel/cc_grpc_library.bzl", rctx.attr._cc_grpc_library)
+    rctx.template("src/proto/grpc/health/v1/BUILD.bazel", rctx.attr._health_build_file)
+    rctx.template("src/proto/grpc/health/v1/health.proto", rctx.attr._health_proto)
 
 grpc_repository = repository_rule(
     implementation = _grpc_repository_impl,
     attrs = {
         "_build_file": attr.label(default = ":grpc.BUILD.tpl"),
         "_cc_grpc_library": attr.label(default = ":cc_grpc_library.bzl"),
+        "_health_build_file": attr.label(default = ":health.BUILD.tpl"),
+        "_health_proto": attr.label(default = ":health.proto"),
     },
     configure = True,
     environ = ["ECHOD_SYSTEM_LIBRARIES", "PATH", "PKG_CONFIG_PATH"],

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "echo/base/version.h"
 
 namespace echod {
@@ -79,11 +80,14 @@ absl::Status SetFlag(absl::string_view name,
   if (flag.ParseFrom(*value, &error)) return absl::OkStatus();
   // absl's own sentence repeats the value; what the type has to say comes last.
   const std::size_t reason = error.rfind("; ");
-  const absl::string_view detail =
-      reason == std::string::npos
-          ? absl::string_view()
-          : absl::StripAsciiWhitespace(
-                absl::string_view(error).substr(reason + 2));
+  absl::string_view detail;
+  if (reason != std::string::npos) {
+    detail =
+        absl::StripAsciiWhitespace(absl::string_view(error).substr(reason + 2));
+  }
+  if (detail.empty() && flag.IsOfType<absl::Duration>()) {
+    detail = "write a number and its unit, such as 30s or 5m";
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("flag --", name, " cannot be '", *value, "'",
                    detail.empty() ? "" : ": ", detail, "; the default is '",

@@ -65,7 +65,10 @@ class Daemon {
       absl::Status removed = RemovePortFile(config_.port_file);
       if (!removed.ok()) return removed;
     }
-    if (absl::Status started = server_.Start(); !started.ok()) return started;
+    if (absl::Status started = server_.Start(); !started.ok()) {
+      return absl::Status(started.code(),
+                          absl::StrCat("flag --listen: ", started.message()));
+    }
     absl::StatusOr<std::unique_ptr<AdminServer>> admin =
         AdminServer::Start({.address = config_.admin_address,
                             .description = {.version = kVersion,
@@ -109,17 +112,22 @@ class Daemon {
     return options;
   }
 
+  // Tells scripts and people where it accepts now.
   absl::Status PublishAddresses() {
     BoundAddresses bound;
     bound.admin = admin_->bound_address();
     for (const ListenerInfo& listener : server_.ListListeners()) {
       bound.listeners[listener.id] = listener.bound_address;
-      LogInfo(absl::StrCat("listener ", listener.id, " accepts on ",
-                           listener.bound_address));
     }
-    LogInfo(absl::StrCat("admin service accepts on ", bound.admin));
-    if (config_.port_file.empty()) return absl::OkStatus();
-    return WritePortFile(config_.port_file, bound);
+    if (!config_.port_file.empty()) {
+      absl::Status written = WritePortFile(config_.port_file, bound);
+      if (!written.ok()) return written;
+    }
+    for (const auto& [id, address] : bound.listeners) {
+      LogInfo(absl::StrCat("listener ", id, " accepts on ", address));
+    }
+    LogInfo(absl::StrCat("the admin service accepts on ", bound.admin));
+    return absl::OkStatus();
   }
 
   void OnSignal() {
