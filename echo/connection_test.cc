@@ -95,16 +95,19 @@ TEST(ConnectionTest, EchoesThroughASmallWindow) {
   // The kernel takes little at a time, so that nearly all goes through the
   // bufferevent's output.
   TestServer server(With({.mode = EchoMode::kRaw, .max_buffered_bytes = 4096}));
-  const std::string sent = Pattern(4 << 20);
+  const std::string sent = Pattern(16 << 20);
   TcpClient client = server.Connect({.receive_buffer = 2048});
   std::thread writer([&] {
     EXPECT_TRUE(client.Send(sent));
     client.FinishSending();
   });
+  // Nobody reads yet, so it must come to a stop.
+  while (server.control().GetStats().total.read_pauses == 0) {
+    std::this_thread::yield();
+  }
   const std::string echoed = client.ReadToEnd();
   writer.join();
   EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
-  EXPECT_GT(server.control().GetStats().total.read_pauses, 0);
 }
 
 // Fills the connection until neither side takes a byte more; returns what was

@@ -163,7 +163,7 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
   if (state_ != State::kServing) return reply(ServerDrainingError());
   Listener& listener = *found->second;
   absl::StatusOr<Listener::Plan> plan = listener.Prepare(update);
-  if (!plan.ok()) return reply(plan.status());
+  if (!plan.ok()) return reply(std::move(plan).status());
   if (update.validate_only) return reply(listener.Preview(*plan));
 
   const bool new_socket = plan->socket.has_value();
