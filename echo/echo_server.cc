@@ -25,6 +25,20 @@ std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock) {
   return workers;
 }
 
+// Posts a closure to a loop when it is destroyed.
+class PostAtEnd {
+ public:
+  PostAtEnd(EventLoop& loop, EventLoop::Closure closure)
+      : loop_(loop), closure_(std::move(closure)) {}
+  PostAtEnd(const PostAtEnd&) = delete;
+  PostAtEnd& operator=(const PostAtEnd&) = delete;
+  ~PostAtEnd() { loop_.Post(std::move(closure_)); }
+
+ private:
+  EventLoop& loop_;
+  EventLoop::Closure closure_;
+};
+
 absl::Status ListenerNotFound(const std::string& id) {
   return ControlError(
       absl::StatusCode::kNotFound,
@@ -168,16 +182,20 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
 
   const bool new_socket = plan->socket.has_value();
   const bool new_settings = plan->settings != listener.settings();
-  listener.Apply(*std::move(plan),
-                 [&listener, reply = std::move(reply)]() mutable {
-                   reply(listener.Describe());
-                 });
+  // Held by everybody who has a part in the change; the last one answers.
+  auto all_done = std::make_shared<PostAtEnd>(
+      main_loop_, [this, id = update.id, reply = std::move(reply)]() mutable {
+        const auto changed = listeners_.find(id);
+        reply(changed == listeners_.end()
+                  ? absl::StatusOr<ListenerInfo>(ServerDrainingError())
+                  : changed->second->Describe());
+      });
+  listener.Apply(*std::move(plan), [all_done]() mutable { all_done.reset(); });
   if (new_settings) {
     for (const auto& worker : workers_) {
       worker->Post(
-          [id = listener.id(), settings = listener.settings()](Worker& self) {
-            self.SetListenerSettings(id, settings);
-          });
+          [id = listener.id(), settings = listener.settings(),
+           all_done](Worker& self) { self.SetListenerSettings(id, settings); });
     }
   }
   if (new_socket) {

@@ -1,5 +1,6 @@
 """Every external repository of this workspace, out of the distribution's packages."""
 
+load("//bazel:oci.bzl", "umoci_repository")
 load(":abseil.bzl", "abseil_repository")
 load(":protobuf.bzl", "grpc_repository", "protobuf_repository")
 load(":rules.bzl", "coverage_tools_stub", "rules_repository")
@@ -48,6 +49,8 @@ def system_repositories():
         build_file = "//bazel/system:benchmark.BUILD.tpl",
         modules = ["benchmark"],
     )
+
+    umoci_repository(name = "umoci")
 
     # What static_binary links against in addition.
     static_libraries(

@@ -1,0 +1,97 @@
+#ifndef TESTS_E2E_ADMIN_CLIENT_H_
+#define TESTS_E2E_ADMIN_CLIENT_H_
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "echod/admin/v1/admin.grpc.pb.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tests/e2e/server_process.h"
+
+namespace echod::e2e {
+
+// The generated client of a server's admin API.
+class AdminClient {
+ public:
+  using Stub = admin::v1::AdminService::Stub;
+
+  explicit AdminClient(const ServerProcess& server)
+      : channel_(grpc::CreateChannel(server.admin_address(),
+                                     grpc::InsecureChannelCredentials())),
+        stub_(admin::v1::AdminService::NewStub(channel_)) {}
+
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  Stub& stub() { return *stub_; }
+
+  // Calls a method; RPCs that hang fail.
+  template <typename Request, typename Response>
+  grpc::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                 const Request&, Response*),
+                    const Request& request, Response* response) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() +
+                         std::chrono::seconds(30));
+    return (stub_.get()->*method)(&context, request, response);
+  }
+
+  admin::v1::Stats Stats() {
+    admin::v1::Stats stats;
+    Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats);
+    return stats;
+  }
+
+  admin::v1::Listener Listener() {
+    admin::v1::GetListenerRequest request;
+    request.set_name("listeners/default");
+    admin::v1::Listener listener;
+    Call(&Stub::GetListener, request, &listener);
+    return listener;
+  }
+
+  grpc::Status MoveTo(int port, admin::v1::Listener* moved = nullptr) {
+    admin::v1::UpdateListenerRequest request;
+    request.mutable_listener()->set_name("listeners/default");
+    request.mutable_listener()->set_port(port);
+    admin::v1::Listener ignored;
+    return Call(&Stub::UpdateListener, request,
+                moved != nullptr ? moved : &ignored);
+  }
+
+ private:
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<Stub> stub_;
+};
+
+// The reason of an error's google.rpc.ErrorInfo; empty when it has none, or it
+// is not of the domain `echod`.
+inline std::string Reason(const grpc::Status& status) {
+  google::rpc::Status rich;
+  rich.ParseFromString(status.error_details());
+  for (const auto& detail : rich.details()) {
+    google::rpc::ErrorInfo info;
+    if (detail.UnpackTo(&info) && info.domain() == "echod") {
+      return info.reason();
+    }
+  }
+  return "";
+}
+
+// The field that an error's google.rpc.BadRequest names.
+inline std::string Field(const grpc::Status& status) {
+  google::rpc::Status rich;
+  rich.ParseFromString(status.error_details());
+  for (const auto& detail : rich.details()) {
+    google::rpc::BadRequest bad;
+    if (detail.UnpackTo(&bad)) return bad.field_violations(0).field();
+  }
+  return "";
+}
+
+}  // namespace echod::e2e
+
+#endif  // TESTS_E2E_ADMIN_CLIENT_H_

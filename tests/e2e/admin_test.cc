@@ -1,0 +1,164 @@
+// The admin API of the real program, through the generated client.
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/admin_client.h"
+#include "tests/e2e/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::e2e {
+namespace {
+
+using testing::TcpClient;
+using End = TcpClient::End;
+using Stub = AdminClient::Stub;
+
+bool Echoes(TcpClient& client, const std::string& line) {
+  return client.Send(line + "\n") &&
+         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
+}
+
+TEST(AdminTest, TellsWhatRuns) {
+  const ServerProcess server({"--workers=2", "--max_line_bytes=1000"});
+  AdminClient admin(server);
+  admin::v1::Server info;
+  ASSERT_TRUE(
+      admin.Call(&Stub::GetServer, admin::v1::GetServerRequest(), &info).ok());
+  EXPECT_EQ(info.name(), "server");
+  EXPECT_FALSE(info.version().empty());
+  EXPECT_EQ(info.state(), admin::v1::Server::STATE_SERVING);
+  EXPECT_EQ(info.worker_count(), 2);
+  EXPECT_EQ(info.pid(), server.pid());
+  EXPECT_EQ(info.config().at("max_line_bytes"), "1000");
+  EXPECT_EQ(info.config().at("mode"), "line");
+  EXPECT_GT(info.start_time().seconds(), 0);
+}
+
+TEST(AdminTest, CountsExactly) {
+  const ServerProcess server;
+  AdminClient admin(server);
+  TcpClient first = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one") && Echoes(first, "two"));
+  first.FinishSending();
+  ASSERT_EQ(first.WaitForEnd(), End::kEof);
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(second, "three"));
+  const admin::v1::Stats stats = admin.Stats();
+  for (const admin::v1::Counters& counters :
+       {stats.total(), stats.listeners().at("listeners/default")}) {
+    EXPECT_EQ(counters.connections_accepted_total(), 2);
+    EXPECT_EQ(counters.connections_active(), 1);
+    EXPECT_EQ(counters.connections_closed_total().at("peer_closed"), 1);
+    EXPECT_EQ(counters.bytes_received_total(), 4 + 4 + 6);
+    EXPECT_EQ(counters.bytes_sent_total(), 13 + 13 + 15);
+    EXPECT_EQ(counters.lines_echoed_total(), 3);
+    EXPECT_EQ(counters.bytes_buffered(), 0);
+  }
+  std::int64_t lines = 0;
+  for (const admin::v1::WorkerStats& worker : stats.workers()) {
+    lines += worker.counters().lines_echoed_total();
+  }
+  EXPECT_EQ(lines, 3);
+}
+
+TEST(AdminTest, PagesThroughConnections) {
+  const ServerProcess server;
+  AdminClient admin(server);
+  constexpr int kConnections = 250;
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kConnections; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  admin::v1::ListConnectionsRequest request;
+  request.set_page_size(100);
+  std::vector<std::string> names;
+  std::vector<int> sizes;
+  do {
+    admin::v1::ListConnectionsResponse page;
+    ASSERT_TRUE(admin.Call(&Stub::ListConnections, request, &page).ok());
+    EXPECT_EQ(page.total_size(), kConnections);
+    sizes.push_back(page.connections_size());
+    for (const auto& each : page.connections()) {
+      names.push_back(each.name());
+      EXPECT_FALSE(each.has_tcp_info());
+    }
+    request.set_page_token(page.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(sizes, std::vector<int>({100, 100, 50}));
+  for (int i = 0; i < kConnections; ++i) {
+    EXPECT_EQ(names[static_cast<std::size_t>(i)],
+              absl::StrCat("connections/", i + 1));
+  }
+
+  request.set_page_token("made up");
+  admin::v1::ListConnectionsResponse page;
+  const grpc::Status bad = admin.Call(&Stub::ListConnections, request, &page);
+  EXPECT_EQ(bad.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Field(bad), "page_token");
+}
+
+TEST(AdminTest, ShowsAndClosesOneConnection) {
+  const ServerProcess server;
+  AdminClient admin(server);
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  admin::v1::GetConnectionRequest get;
+  get.set_name("connections/1");
+  admin::v1::Connection connection;
+  ASSERT_TRUE(admin.Call(&Stub::GetConnection, get, &connection).ok());
+  EXPECT_EQ(connection.remote_address(), client.local().ToString());
+  EXPECT_EQ(connection.local_address(), server.echo_address().ToString());
+  EXPECT_EQ(connection.listener(), "listeners/default");
+  EXPECT_EQ(connection.bytes_received(), 4);
+  EXPECT_EQ(connection.bytes_sent(), 13);
+  EXPECT_TRUE(connection.has_tcp_info());
+
+  admin::v1::CloseConnectionRequest close;
+  close.set_name("connections/1");
+  ASSERT_TRUE(admin.Call(&Stub::CloseConnection, close, &connection).ok());
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+
+  TcpClient another = server.Connect();
+  ASSERT_TRUE(Echoes(another, "two"));
+  close.set_name("connections/2");
+  close.set_mode(admin::v1::CloseConnectionRequest::MODE_RESET);
+  ASSERT_TRUE(admin.Call(&Stub::CloseConnection, close, &connection).ok());
+  EXPECT_EQ(another.WaitForEnd(), End::kReset);
+
+  const grpc::Status gone =
+      admin.Call(&Stub::CloseConnection, close, &connection);
+  EXPECT_EQ(gone.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Reason(gone), "CONNECTION_NOT_FOUND");
+  get.set_name("connections/seven");
+  const grpc::Status bad = admin.Call(&Stub::GetConnection, get, &connection);
+  EXPECT_EQ(bad.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(Field(bad), "name");
+}
+
+TEST(AdminTest, WatchesStats) {
+  const ServerProcess server;
+  AdminClient admin(server);
+  grpc::ClientContext context;
+  admin::v1::WatchStatsRequest request;
+  request.mutable_interval()->set_nanos(100'000'000);
+  auto watch = admin.stub().WatchStats(&context, request);
+  admin::v1::Stats stats;
+  ASSERT_TRUE(watch->Read(&stats));
+  EXPECT_EQ(stats.total().lines_echoed_total(), 0);
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  while (stats.total().lines_echoed_total() == 0) {
+    ASSERT_TRUE(watch->Read(&stats));
+  }
+  context.TryCancel();
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+}  // namespace
+}  // namespace echod::e2e

@@ -1,0 +1,199 @@
+// The echo path of the real program, where it takes a process of its own to
+// tell: its memory, its descriptors, its CPU time, and a lot of bytes.
+
+#include <sys/resource.h>
+
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/e2e/admin_client.h"
+#include "tests/e2e/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::e2e {
+namespace {
+
+using testing::TcpClient;
+using End = TcpClient::End;
+
+bool Echoes(TcpClient& client, const std::string& line) {
+  return client.Send(line + "\n") &&
+         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
+}
+
+// Bytes that tell where they stand.
+std::string Pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  std::uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+TEST(EchoTest, HoldsTheTutorialsConversation) {
+  const ServerProcess server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("hello world.\r\n"));
+  EXPECT_EQ(client.Read(22), "YOU SAID hello world.\n");
+}
+
+TEST(EchoTest, EchoesAHundredMegabytesThroughAHalfClose) {
+  const ServerProcess server({"--mode=raw"});
+  const std::string sent = Pattern(100'000'000);
+  TcpClient client = server.Connect();
+  std::thread writer([&] {
+    EXPECT_TRUE(client.Send(sent));
+    client.FinishSending();
+  });
+  End end = End::kTimeout;
+  const std::string echoed = client.ReadToEnd(&end);
+  writer.join();
+  EXPECT_EQ(end, End::kEof);
+  EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
+}
+
+TEST(EchoTest, KeepsALineOfTheDefaultLimitAndRefusesOneByteMore) {
+  const ServerProcess server;
+  TcpClient client = server.Connect();
+  const std::string line(65536, 'x');
+  ASSERT_TRUE(Echoes(client, line));
+  ASSERT_TRUE(client.Send(line + "x\n"));
+  End end = End::kTimeout;
+  EXPECT_EQ(client.ReadToEnd(&end), "ERROR line exceeds 65536 bytes\n");
+  EXPECT_EQ(end, End::kEof);
+}
+
+TEST(EchoTest, AnEndlessLineCostsNoMemoryAndGetsItsErrorBeforeAnyReset) {
+  const ServerProcess server;
+  TcpClient client = server.Connect();
+  const std::int64_t before = server.ResidentBytes();
+  std::thread writer([&] {
+    const std::string piece(1 << 20, 'x');
+    for (int i = 0; i < 64 && client.Send(piece); ++i) {
+    }
+    client.FinishSending();
+  });
+  End end = End::kTimeout;
+  EXPECT_EQ(client.ReadToEnd(&end), "ERROR line exceeds 65536 bytes\n");
+  EXPECT_EQ(end, End::kEof);
+  writer.join();
+  EXPECT_LT(server.ResidentBytes(), before + (16 << 20));
+}
+
+TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
+  constexpr int kConnections = 20;
+  constexpr std::int64_t kLimit = 1 << 20;
+  for (const char* mode : {"--mode=raw", "--mode=line"}) {
+    const ServerProcess server({mode});
+    AdminClient admin(server);
+    std::vector<TcpClient> clients;
+    for (int i = 0; i < kConnections; ++i) {
+      clients.push_back(server.Connect({.receive_buffer = 16 << 10}));
+    }
+    const std::int64_t before = server.ResidentBytes();
+    // Empty lines: in line mode ten bytes come of each.
+    const std::string bytes(1 << 20, '\n');
+    const auto paused = [&] {
+      return admin.Stats().total().read_pauses_total() >= kConnections;
+    };
+    std::size_t sent = 0;
+    do {
+      sent = 0;
+      for (TcpClient& client : clients) sent += client.SendSome(bytes);
+    } while (sent > 0 || !paused());
+    const admin::v1::Stats stats = admin.Stats();
+    // The limit, one batch of answers, and the rest of one read.
+    const std::int64_t most = kLimit + 2 * (64 << 10) + 10;
+    EXPECT_LE(stats.total().bytes_buffered(), kConnections * most);
+    EXPECT_GT(stats.total().bytes_buffered(), kConnections * kLimit);
+    // The allocator rounds up; a sanitizer's doubles.
+    EXPECT_LT(server.ResidentBytes() - before,
+              3 * kConnections * most + (32 << 20));
+    // Whoever reads gets everything.
+    const std::int64_t received = stats.total().bytes_received_total();
+    std::int64_t echoed = 0;
+    for (TcpClient& client : clients) {
+      client.FinishSending();
+      echoed += static_cast<std::int64_t>(client.ReadToEnd().size());
+    }
+    const admin::v1::Stats after = admin.Stats();
+    EXPECT_GE(after.total().bytes_received_total(), received);
+    EXPECT_EQ(echoed, after.total().bytes_received_total() *
+                          (std::string(mode) == "--mode=raw" ? 1 : 10));
+    EXPECT_EQ(after.total().bytes_buffered(), 0);
+  }
+}
+
+TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
+  constexpr int kDescriptors = 128;
+  const ServerProcess server({.flags = {}, .descriptor_limit = kDescriptors});
+  AdminClient admin(server);
+  std::vector<TcpClient> clients;
+  // More than it has descriptors for; the kernel completes their handshakes.
+  for (int i = 0; i < kDescriptors; ++i) clients.push_back(server.Connect());
+  while (admin.Stats().total().accept_errors_total() == 0) {
+  }
+  ASSERT_TRUE(Echoes(clients.front(), "established ones go on"));
+
+  // The back-off grows to a second; several tries later it has used next to
+  // nothing. Waiting for the count is waiting for the time.
+  const absl::Duration cpu_before = server.CpuTime();
+  const std::int64_t errors_before =
+      admin.Stats().total().accept_errors_total();
+  grpc::ClientContext context;
+  admin::v1::WatchStatsRequest request;
+  request.mutable_interval()->set_nanos(200'000'000);
+  auto watch = admin.stub().WatchStats(&context, request);
+  admin::v1::Stats stats;
+  const auto first = [&] {
+    watch->Read(&stats);
+    return stats.uptime();
+  }();
+  while (stats.total().accept_errors_total() < errors_before + 8 &&
+         watch->Read(&stats)) {
+  }
+  const double elapsed =
+      static_cast<double>(stats.uptime().seconds() - first.seconds()) +
+      static_cast<double>(stats.uptime().nanos() - first.nanos()) / 1e9;
+  context.TryCancel();
+  const double cpu = absl::ToDoubleSeconds(server.CpuTime() - cpu_before);
+  EXPECT_LT(cpu, 0.05 * elapsed + 0.1) << "in " << elapsed << " s";
+
+  // Those who waited come in as soon as others leave.
+  TcpClient& last = clients.back();
+  ASSERT_TRUE(last.Send("waiting\n"));
+  for (int i = 0; i < kDescriptors / 2; ++i) {
+    clients[static_cast<std::size_t>(i)].Reset();
+  }
+  EXPECT_EQ(last.Read(17), "YOU SAID waiting\n");
+}
+
+TEST(EchoTest, ClosesWhoIsIdle) {
+  const ServerProcess server({"--idle_timeout=200ms"});
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+  AdminClient admin(server);
+  EXPECT_EQ(admin.Stats().total().connections_closed_total().at("idle_timeout"),
+            1);
+}
+
+TEST(EchoTest, ResetsTheOneTooMany) {
+  const ServerProcess server({"--max_connections=1"});
+  TcpClient first = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one"));
+  TcpClient second = server.Connect();
+  EXPECT_EQ(second.WaitForEnd(), End::kReset);
+  AdminClient admin(server);
+  EXPECT_EQ(
+      admin.Stats().total().connections_rejected_total().at("max_connections"),
+      1);
+}
+
+}  // namespace
+}  // namespace echod::e2e

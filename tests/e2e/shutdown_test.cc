@@ -1,0 +1,180 @@
+// How the program ends: signals, drains, exit statuses.
+
+#include <csignal>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "src/proto/grpc/health/v1/health.grpc.pb.h"
+#include "tests/e2e/admin_client.h"
+#include "tests/e2e/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::e2e {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using testing::TcpClient;
+using End = TcpClient::End;
+
+bool Echoes(TcpClient& client, const std::string& line) {
+  return client.Send(line + "\n") &&
+         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
+}
+
+// Follows the server's health on a stream of its own.
+class HealthWatch {
+ public:
+  HealthWatch(AdminClient& admin, const std::string& service)
+      : stub_(grpc::health::v1::Health::NewStub(admin.channel())) {
+    HealthCheckRequest request;
+    request.set_service(service);
+    context_.set_deadline(std::chrono::system_clock::now() +
+                          std::chrono::seconds(30));
+    reader_ = stub_->Watch(&context_, request);
+  }
+  ~HealthWatch() { context_.TryCancel(); }
+
+  HealthCheckResponse::ServingStatus Next() {
+    HealthCheckResponse response;
+    return reader_->Read(&response) ? response.status()
+                                    : HealthCheckResponse::UNKNOWN;
+  }
+
+ private:
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> reader_;
+};
+
+class SignalTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(SignalTest, DrainsAndEndsWithZero) {
+  ServerProcess server;
+  TcpClient idle = server.Connect();
+  ASSERT_TRUE(Echoes(idle, "one"));
+  TcpClient busy = server.Connect();
+  ASSERT_TRUE(busy.Send("half "));
+  AdminClient admin(server);
+  while (admin.Stats().total().bytes_received_total() < 9) {
+  }
+  server.Signal(GetParam());
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);
+  ASSERT_TRUE(busy.Send("a line\n"));
+  EXPECT_EQ(busy.ReadToEnd(), "YOU SAID half a line\n");
+  idle.FinishSending();
+  busy.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Signals, SignalTest,
+                         ::testing::Values(SIGTERM, SIGINT));
+
+TEST(ShutdownTest, HealthFailsAtOnceWhileTheGracePeriodStillAccepts) {
+  ServerProcess server({"--drain_grace_period=1h"});
+  AdminClient admin(server);
+  for (const char* service : {"", "echod.admin.v1.AdminService"}) {
+    HealthWatch watch(admin, service);
+    EXPECT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+  }
+  HealthWatch watch(admin, "");
+  ASSERT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  HealthWatch service(admin, "echod.admin.v1.AdminService");
+  EXPECT_EQ(service.Next(), HealthCheckResponse::NOT_SERVING);
+  TcpClient late = server.Connect();
+  EXPECT_TRUE(Echoes(late, "still accepted"));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 1);
+  EXPECT_EQ(late.WaitForEnd(), End::kReset);
+}
+
+TEST(ShutdownTest, TheDeadlineCutsOffWhoDoesNotRead) {
+  ServerProcess server({"--mode=raw", "--drain_timeout=200ms"});
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes(64 << 20, 'x');
+  AdminClient admin(server);
+  while (admin.Stats().total().read_pauses_total() == 0) {
+    client.SendSome(bytes);
+  }
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 1);
+  EXPECT_EQ(client.WaitForEnd(), End::kReset);
+}
+
+TEST(ShutdownTest, TheDrainRpcDoesTheSameAndWatchesEndCleanly) {
+  ServerProcess server;
+  AdminClient admin(server);
+  grpc::ClientContext watch_context;
+  watch_context.set_deadline(std::chrono::system_clock::now() +
+                             std::chrono::seconds(30));
+  auto watch =
+      admin.stub().WatchStats(&watch_context, admin::v1::WatchStatsRequest());
+  admin::v1::Stats stats;
+  ASSERT_TRUE(watch->Read(&stats));
+
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  admin::v1::Server drained;
+  const grpc::Status status =
+      admin.Call(&AdminClient::Stub::DrainServer,
+                 admin::v1::DrainServerRequest(), &drained);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(drained.state(), admin::v1::Server::STATE_DRAINING);
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+  const grpc::Status again =
+      admin.Call(&AdminClient::Stub::DrainServer,
+                 admin::v1::DrainServerRequest(), &drained);
+  EXPECT_EQ(again.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Reason(again), "SERVER_DRAINING");
+  client.FinishSending();
+  while (watch->Read(&stats)) {
+  }
+  EXPECT_TRUE(watch->Finish().ok());
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+TEST(ShutdownTest, ADrainUnderLoadLosesNoByte) {
+  ServerProcess server({"--mode=raw"});
+  constexpr int kConnections = 100;
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kConnections; ++i) clients.push_back(server.Connect());
+  std::atomic<int> streaming{0};
+  std::vector<std::string> failures(kConnections);
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kConnections; ++i) {
+    threads.emplace_back([&, i] {
+      // Ping-pong of a counter: what comes back must be what was sent, until
+      // the FIN, which may come in place of an answer but not within one.
+      TcpClient& client = clients[static_cast<std::size_t>(i)];
+      for (int round = 0;; ++round) {
+        const std::string sent = absl::StrCat("message ", i, " ", round, ";");
+        if (!client.Send(sent)) break;
+        const std::string echoed = client.Read(sent.size());
+        if (echoed != sent) {
+          if (!echoed.empty()) {
+            failures[static_cast<std::size_t>(i)] = echoed;
+          }
+          break;
+        }
+        if (round == 10) ++streaming;
+      }
+      if (client.WaitForEnd() != End::kEof) {
+        failures[static_cast<std::size_t>(i)] += " no FIN";
+      }
+      client.FinishSending();
+    });
+  }
+  while (streaming < kConnections) std::this_thread::yield();
+  server.Signal(SIGTERM);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(server.WaitForExit(), 0);
+  for (const std::string& failure : failures) EXPECT_EQ(failure, "");
+}
+
+}  // namespace
+}  // namespace echod::e2e

@@ -1,0 +1,117 @@
+// How the program starts, refuses to start, and answers --help.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/socket_address.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::e2e {
+namespace {
+
+using testing::TcpClient;
+
+int Lines(const std::string& text) {
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+class CannotStartTest : public ::testing::TestWithParam<
+                            std::pair<std::vector<std::string>, std::string>> {
+};
+
+TEST_P(CannotStartTest, SaysInOneLineWhatToDo) {
+  const auto& [flags, named] = GetParam();
+  const Finished finished = RunEchod(flags);
+  EXPECT_EQ(finished.exit_status, 2);
+  EXPECT_EQ(finished.out, "");
+  EXPECT_EQ(finished.err.rfind("echod: ", 0), 0u) << finished.err;
+  EXPECT_EQ(Lines(finished.err), 1) << finished.err;
+  EXPECT_NE(finished.err.find(named), std::string::npos) << finished.err;
+}
+
+using Case = std::pair<std::vector<std::string>, std::string>;
+INSTANTIATE_TEST_SUITE_P(
+    BadFlags, CannotStartTest,
+    ::testing::Values(
+        Case{{"--lisen=[::]:0"}, "--listen"}, Case{{"surplus"}, "surplus"},
+        Case{{"--listen"}, "--listen"}, Case{{"--listen=8080"}, "--listen"},
+        Case{{"--listen=localhost:80"}, "--listen"},
+        Case{{"--listen=[::]:65536"}, "--listen"},
+        Case{{"--mode=loud"}, "--mode"}, Case{{"--workers=-1"}, "--workers"},
+        Case{{"--workers=two"}, "--workers"},
+        Case{{"--max_connections=-1"}, "--max_connections"},
+        Case{{"--max_line_bytes=0"}, "--max_line_bytes"},
+        Case{{"--max_buffered_bytes=0"}, "--max_buffered_bytes"},
+        Case{{"--idle_timeout=5"}, "--idle_timeout"},
+        Case{{"--idle_timeout=-5s"}, "--idle_timeout"},
+        Case{{"--drain_timeout=-1s"}, "--drain_timeout"},
+        Case{{"--drain_grace_period=-1s"}, "--drain_grace_period"},
+        Case{{"--admin_address=9901"}, "--admin_address"},
+        Case{{"--log_level=loud"}, "--log_level"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Environment, CannotStartTest,
+    ::testing::Values(
+        Case{{"--listen=192.0.2.1:0"}, "--listen"},
+        Case{{"--listen=127.0.0.1:0", "--admin_address=192.0.2.1:0"},
+             "--admin_address"},
+        Case{{"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
+              "--port_file=/nowhere/ports.json"},
+             "--port_file"}));
+
+TEST(StartupTest, ATakenPortIsAnError) {
+  const ServerProcess server;
+  const std::string taken = server.echo_address().ToString();
+  const Finished echo = RunEchod(
+      {absl::StrCat("--listen=", taken), "--admin_address=127.0.0.1:0"});
+  EXPECT_EQ(echo.exit_status, 2);
+  EXPECT_EQ(Lines(echo.err), 1) << echo.err;
+  EXPECT_NE(echo.err.find(taken), std::string::npos) << echo.err;
+
+  const Finished admin =
+      RunEchod({"--listen=127.0.0.1:0",
+                absl::StrCat("--admin_address=", server.admin_address())});
+  EXPECT_EQ(admin.exit_status, 2);
+  EXPECT_EQ(Lines(admin.err), 1) << admin.err;
+  EXPECT_NE(admin.err.find(server.admin_address()), std::string::npos)
+      << admin.err;
+}
+
+TEST(StartupTest, AnswersHelpAndVersion) {
+  const Finished help = RunEchod({"--help"});
+  EXPECT_EQ(help.exit_status, 0);
+  for (const char* flag :
+       {"--listen=[::]:8080", "--mode=line", "--workers=0",
+        "--max_connections=0", "--max_line_bytes=65536",
+        "--max_buffered_bytes=1048576", "--idle_timeout=0",
+        "--drain_grace_period=0", "--drain_timeout=30s",
+        "--admin_address=127.0.0.1:9901", "--log_level=info", "--port_file="}) {
+    EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
+  }
+  const Finished version = RunEchod({"--version"});
+  EXPECT_EQ(version.exit_status, 0);
+  EXPECT_EQ(version.out.rfind("echod ", 0), 0u);
+}
+
+TEST(StartupTest, AllAddressesAreBothFamilies) {
+  if (!TcpClient::Connect(*SocketAddress::Parse("[::1]:1")).has_value() &&
+      errno == EADDRNOTAVAIL) {
+    GTEST_SKIP() << "no IPv6 loopback here";
+  }
+  const ServerProcess server({"--listen=[::]:0"});
+  const int port = server.echo_address().port();
+  for (const char* host : {"127.0.0.1", "::1"}) {
+    std::optional<TcpClient> client = TcpClient::Connect(
+        *SocketAddress::FromHost(host, static_cast<std::uint16_t>(port)));
+    ASSERT_TRUE(client.has_value()) << host;
+    ASSERT_TRUE(client->Send("hello world.\r\n"));
+    EXPECT_EQ(client->Read(22), "YOU SAID hello world.\n") << host;
+  }
+}
+
+}  // namespace
+}  // namespace echod::e2e
