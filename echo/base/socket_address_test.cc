@@ -1,0 +1,72 @@
+#include "echo/base/socket_address.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "gtest/gtest.h"
+
+namespace echod {
+namespace {
+
+TEST(SocketAddressTest, ReadsWhatItWrites) {
+  for (const char* text :
+       {"127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:65535",
+        "[2001:db8::7]:1", "[fe80::1%lo]:80"}) {
+    const auto address = SocketAddress::Parse(text);
+    ASSERT_TRUE(address.ok()) << text << ": " << address.status();
+    EXPECT_EQ(address->ToString(), text);
+    sockaddr_storage storage;
+    address->ToKernel(storage);
+    EXPECT_EQ(SocketAddress::FromKernel(storage), *address) << text;
+  }
+}
+
+TEST(SocketAddressTest, SaysWhatIsWrong) {
+  const struct {
+    const char* text;
+    const char* problem;
+  } cases[] = {
+      {"", "has no port"},
+      {"8080", "has no port"},
+      {"127.0.0.1", "has no port"},
+      {"::1", "in brackets"},
+      {"::1:8080", "in brackets"},
+      {"127.0.0.1:", "is not a port"},
+      {"127.0.0.1:65536", "is not a port"},
+      {"127.0.0.1:-1", "is not a port"},
+      {"127.0.0.1:+80", "is not a port"},
+      {"127.0.0.1: 80", "is not a port"},
+      {"127.0.0.1:99999999999", "is not a port"},
+      {"localhost:80", "is not an IP address"},
+      {":80", "is not an IP address"},
+      {"127.0.0:80", "is not an IP address"},
+      {"[::g]:80", "is not an IP address"},
+      {"[fe80::1%nowhere]:80", "is not a network interface"},
+  };
+  for (const auto& [text, problem] : cases) {
+    const absl::Status status = SocketAddress::Parse(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(status.message().find(problem), std::string::npos)
+        << text << ": " << status;
+  }
+}
+
+TEST(SocketAddressTest, AMappedIpv4AddressIsIpv4) {
+  sockaddr_storage storage;
+  SocketAddress::Parse("[::ffff:192.0.2.7]:80")->ToKernel(storage);
+  EXPECT_EQ(SocketAddress::FromKernel(storage).ToString(), "192.0.2.7:80");
+}
+
+TEST(SocketAddressTest, KnowsTheUnspecifiedAddresses) {
+  EXPECT_TRUE(SocketAddress::Parse("[::]:80")->is_unspecified());
+  EXPECT_TRUE(SocketAddress::Parse("0.0.0.0:80")->is_unspecified());
+  EXPECT_FALSE(SocketAddress::Parse("[::1]:80")->is_unspecified());
+}
+
+TEST(SocketAddressTest, WithPortChangesThePortAlone) {
+  EXPECT_EQ(SocketAddress::Parse("[::1]:80")->WithPort(81).ToString(),
+            "[::1]:81");
+}
+
+}  // namespace
+}  // namespace echod

@@ -1,0 +1,97 @@
+#include "echo/daemon/command_line.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+
+ABSL_FLAG(int, test_number, 7, "A number.");
+ABSL_FLAG(std::string, test_text, "abc", "A text.");
+ABSL_FLAG(absl::Duration, test_time, absl::Seconds(1), "A time.");
+
+namespace echod {
+namespace {
+
+constexpr char kThisFile[] = "echo/daemon/command_line_test.cc";
+
+absl::StatusOr<CommandLine> Parse(std::vector<std::string> words) {
+  words.insert(words.begin(), "program");
+  std::vector<char*> argv;
+  argv.reserve(words.size());
+  for (std::string& word : words) argv.push_back(word.data());
+  return ParseCommandLine(static_cast<int>(argv.size()), argv.data(),
+                          kThisFile);
+}
+
+std::string Problem(const std::vector<std::string>& words) {
+  const absl::Status status = Parse(words).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
+  return message;
+}
+
+bool Mentions(const std::string& text, const std::string& what) {
+  return text.find(what) != std::string::npos;
+}
+
+TEST(CommandLineTest, SetsFlagsInEitherForm) {
+  ASSERT_TRUE(Parse({"--test_number=8", "-test_text", "x y"}).ok());
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), 8);
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_text), "x y");
+  EXPECT_EQ(FlagValues(kThisFile).at("test_number"), "8");
+  // A negative number is a value, not a flag.
+  ASSERT_TRUE(Parse({"--test_number", "-3", "--test_text="}).ok());
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_number), -3);
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_text), "");
+}
+
+TEST(CommandLineTest, SuggestsTheFlagThatWasMeant) {
+  EXPECT_TRUE(
+      Mentions(Problem({"--test_nmber=1"}),
+               "unknown flag --test_nmber; did you mean --test_number"));
+  EXPECT_FALSE(Mentions(Problem({"--something_else=1"}), "did you mean"));
+}
+
+TEST(CommandLineTest, SaysWhyAValueIsNone) {
+  const std::string number = Problem({"--test_number=x"});
+  EXPECT_TRUE(Mentions(number, "--test_number cannot be 'x'")) << number;
+  const std::string time = Problem({"--test_time=5"});
+  EXPECT_TRUE(Mentions(time, "unit")) << time;
+  EXPECT_TRUE(Mentions(Problem({"--test_number"}), "has no value"));
+  EXPECT_TRUE(
+      Mentions(Problem({"--test_number", "--test_text=x"}), "has no value"));
+}
+
+TEST(CommandLineTest, TakesNoOtherArguments) {
+  EXPECT_TRUE(Mentions(Problem({"surplus"}), "unexpected argument 'surplus'"));
+  EXPECT_TRUE(Mentions(Problem({""}), "unexpected argument ''"));
+}
+
+TEST(CommandLineTest, FlagsOfLibrariesAreNotOffered) {
+  EXPECT_TRUE(Mentions(Problem({"--flagfile=x"}), "unknown flag"));
+}
+
+TEST(CommandLineTest, HelpListsEveryFlagWithItsDefault) {
+  const absl::StatusOr<CommandLine> line = Parse({"--help"});
+  ASSERT_TRUE(line.ok());
+  EXPECT_EQ(line->result, CommandLineResult::kAnswer);
+  for (const char* text :
+       {"--test_number=7\n", "A number.", "--test_text=abc\n", "--version"}) {
+    EXPECT_TRUE(Mentions(line->answer, text)) << line->answer;
+  }
+  EXPECT_FALSE(Mentions(line->answer, "--flagfile"));
+}
+
+TEST(CommandLineTest, VersionIsOneLine) {
+  const absl::StatusOr<CommandLine> line = Parse({"--version"});
+  ASSERT_TRUE(line.ok());
+  EXPECT_EQ(line->result, CommandLineResult::kAnswer);
+  EXPECT_EQ(line->answer.rfind("echod ", 0), 0u);
+}
+
+}  // namespace
+}  // namespace echod

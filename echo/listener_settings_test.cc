@@ -1,0 +1,61 @@
+#include "echo/listener_settings.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "echo/control_error.h"
+#include "gtest/gtest.h"
+
+namespace echod {
+namespace {
+
+std::string BadField(const ListenerSettings& settings) {
+  const absl::Status status = ValidateSettings(settings);
+  if (!status.ok()) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  }
+  return GetErrorDetail(status).field;
+}
+
+TEST(ListenerSettingsTest, TheDefaultsAreValid) {
+  EXPECT_TRUE(ValidateSettings(ListenerSettings()).ok());
+}
+
+TEST(ListenerSettingsTest, NamesTheFieldThatIsOutOfBounds) {
+  EXPECT_EQ(BadField({.max_connections = -1}), "max_connections");
+  EXPECT_EQ(BadField({.max_line_bytes = 0}), "max_line_bytes");
+  EXPECT_EQ(BadField({.max_line_bytes = 1}), "");
+  EXPECT_EQ(BadField({.max_line_bytes = 16 * 1024 * 1024}), "");
+  EXPECT_EQ(BadField({.max_line_bytes = 16 * 1024 * 1024 + 1}),
+            "max_line_bytes");
+  EXPECT_EQ(BadField({.max_buffered_bytes = 0}), "max_buffered_bytes");
+  EXPECT_EQ(BadField({.max_buffered_bytes = (std::int64_t{1} << 30) + 1}),
+            "max_buffered_bytes");
+  EXPECT_EQ(BadField({.idle_timeout = -absl::Nanoseconds(1)}), "idle_timeout");
+  EXPECT_EQ(BadField({.idle_timeout = absl::InfiniteDuration()}),
+            "idle_timeout");
+  EXPECT_EQ(BadField({.backlog = 0}), "backlog");
+  EXPECT_EQ(BadField({.backlog = 65536}), "backlog");
+}
+
+TEST(ListenerSettingsTest, MergesWhatIsSetAndKeepsTheRest) {
+  const ListenerSettings before = {.max_connections = 1, .max_line_bytes = 2};
+  ListenerUpdate update;
+  EXPECT_EQ(MergeSettings(before, update), before);
+  update.max_connections = 0;
+  update.mode = EchoMode::kRaw;
+  update.max_buffered_bytes = 3;
+  update.idle_timeout = absl::Seconds(4);
+  update.backlog = 5;
+  EXPECT_EQ(MergeSettings(before, update),
+            (ListenerSettings{.mode = EchoMode::kRaw,
+                              .max_connections = 0,
+                              .max_line_bytes = 2,
+                              .max_buffered_bytes = 3,
+                              .idle_timeout = absl::Seconds(4),
+                              .backlog = 5}));
+}
+
+}  // namespace
+}  // namespace echod
