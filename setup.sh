@@ -15,7 +15,7 @@ readonly PACKAGES=(
   libabsl-dev libbenchmark-dev libevent-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev libzstd-dev protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
-  python3 umoci
+  python3 python3-yaml umoci
 )
 
 # Bazel 7 no longer has these rules built in.
@@ -77,6 +77,7 @@ missing_parts() {
     pkg-config --exists "${part}" 2>/dev/null ||
       echo "the development files of ${part} (known to pkg-config)"
   done
+  python3 -c 'import yaml' 2>/dev/null || echo "Python's module yaml"
   for part in grpcpp/ext/{channelz_service_plugin,proto_server_reflection_plugin}.h; do
     [[ -e "/usr/include/${part}" ]] || echo "the header /usr/include/${part}"
   done

@@ -7,13 +7,13 @@
 #include <grpcpp/server_builder.h>
 
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
-#include "admin/bind_check.h"
+#include "admin/address_to_serve.h"
 #include "src/proto/grpc/health/v1/health.pb.h"
 
 namespace echod {
@@ -43,16 +43,14 @@ void InstallPlugins() {
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, ServerControl& control) {
   // gRPC says only that it failed, and logs the reason in a form of its own.
-  if (absl::Status free = CheckCanBind(options.address); !free.ok()) {
-    return free;
-  }
+  const absl::StatusOr<std::string> address = AddressToServe(options.address);
+  if (!address.ok()) return address.status();
   InstallPlugins();
   auto admin = std::unique_ptr<AdminServer>(
       new AdminServer(control, std::move(options.description)));
   int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(),
-                           &port);
+  builder.AddListeningPort(*address, grpc::InsecureServerCredentials(), &port);
   // On by default, it would let a second server share the port in silence.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
@@ -66,12 +64,11 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   admin->server_ = builder.BuildAndStart();
   if (admin->server_ == nullptr || port == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot serve gRPC on ", options.address,
+        absl::StrCat("cannot serve gRPC on ", *address,
                      "; choose another address with --admin_address"));
   }
-  const absl::string_view address = options.address;
   admin->bound_address_ =
-      absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+      absl::StrCat(address->substr(0, address->rfind(':')), ":", port);
   admin->SetServing(false);
   return admin;
 }

@@ -14,11 +14,13 @@
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
+#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
 namespace {
 
+using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 
@@ -102,9 +104,8 @@ TEST(ConnectionTest, EchoesThroughASmallWindow) {
     client.FinishSending();
   });
   // Nobody reads yet, so it must come to a stop.
-  while (server.control().GetStats().total.read_pauses == 0) {
-    std::this_thread::yield();
-  }
+  EXPECT_TRUE(Eventually(
+      [&] { return server.control().GetStats().total.read_pauses > 0; }));
   const std::string echoed = client.ReadToEnd();
   writer.join();
   EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
@@ -232,8 +233,7 @@ TEST(ConnectionTest, AGracefulCloseWaitsForTheEndOfALine) {
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("one\nhalf"));
   ASSERT_EQ(client.Read(13), "YOU SAID one\n");
-  while (server.Get(1)->bytes_received < 8) {
-  }
+  ASSERT_TRUE(Eventually([&] { return server.Get(1)->bytes_received == 8; }));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
   EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kDraining);
   ASSERT_TRUE(client.Send(" a line\n"));
@@ -246,9 +246,10 @@ TEST(ConnectionTest, AGracefulCloseCutsOffAtItsDeadline) {
   TestServer server(std::move(options));
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("half"));
-  while (server.List({})->connections.empty() ||
-         server.Get(1)->bytes_received < 4) {
-  }
+  ASSERT_TRUE(Eventually([&] {
+    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
+    return info.ok() && info->bytes_received == 4;
+  }));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
   server.clock().Advance(absl::Seconds(31));
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
@@ -265,9 +266,8 @@ TEST(ConnectionTest, AfterItsFinItWaitsForThePeersNoLongerThanTheLinger) {
   ASSERT_TRUE(client.Send("late"));  // thrown away, and no reset for it
   EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kClosing);
   server.clock().Advance(absl::Seconds(3));
-  while (Closed(server, CloseReason::kAdminGraceful) == 0) {
-    std::this_thread::yield();
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return Closed(server, CloseReason::kAdminGraceful) == 1; }));
   EXPECT_FALSE(server.Get(1).ok());
 }
 
@@ -286,8 +286,7 @@ TEST(ConnectionTest, DescribesItself) {
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("abc\nde"));
   ASSERT_EQ(client.Read(13), "YOU SAID abc\n");
-  while (server.Get(1)->bytes_received < 6) {
-  }
+  ASSERT_TRUE(Eventually([&] { return server.Get(1)->bytes_received == 6; }));
   const ConnectionInfo info = *server.Get(1);
   EXPECT_EQ(info.number, 1u);
   EXPECT_EQ(info.listener_id, "default");

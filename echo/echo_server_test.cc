@@ -20,11 +20,13 @@
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
+#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
 namespace {
 
+using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 
@@ -200,7 +202,7 @@ TEST(EchoServerTest, NobodyWhoWasConnectedIsLostInAMove) {
     const int next = TakenPort(holder);
     holder.Reset();
     const int before = served;
-    while (served < before + 20) std::this_thread::yield();
+    EXPECT_TRUE(Eventually([&] { return served >= before + 20; }));
     const absl::StatusOr<ListenerInfo> moved = server.Update(MoveTo(next));
     ASSERT_TRUE(moved.ok()) << moved.status();
     port = next;
@@ -270,9 +272,9 @@ TEST(EchoServerTest, ResetsTheOneTooMany) {
   // A place that is given up can be taken.
   second.FinishSending();
   EXPECT_EQ(second.WaitForEnd(), End::kEof);
-  while (server.control().GetListener("default")->active_connections > 1) {
-    std::this_thread::yield();
-  }
+  ASSERT_TRUE(Eventually([&] {
+    return server.control().GetListener("default")->active_connections == 1;
+  }));
   TcpClient fourth = server.Connect();
   EXPECT_TRUE(Echoes(fourth, "four"));
 }
@@ -332,14 +334,14 @@ TEST(EchoServerTest, ADrainGivesEverybodyWhatIsOwedAndAFin) {
     ASSERT_TRUE(Echoes(clients.back(), "in"));
     ASSERT_TRUE(clients.back().Send("last"));
   }
-  while (server.control().GetStats().total.bytes_received < 20 * (3 + 4)) {
-    std::this_thread::yield();
-  }
+  ASSERT_TRUE(Eventually([&] {
+    return server.control().GetStats().total.bytes_received == 20 * (3 + 4);
+  }));
   std::thread drain([&] { server.DrainAndWait({}); });
-  while (server.control().GetListener("default")->state !=
-         ListenerInfo::State::kDraining) {
-    std::this_thread::yield();
-  }
+  EXPECT_TRUE(Eventually([&] {
+    return server.control().GetListener("default")->state ==
+           ListenerInfo::State::kDraining;
+  }));
   EXPECT_EQ(server.control().GetServer().state, ServerInfo::State::kDraining);
   for (TcpClient& client : clients) {
     ASSERT_TRUE(client.Send(" words\n"));

@@ -91,7 +91,7 @@ class Daemon {
     const bool clean = server_.DrainedCleanly();
     LogInfo(clean ? "stopped: every connection got what it was owed"
                   : "stopped: connections were cut off");
-    return clean && !interrupted_ ? 0 : kExitCutOff;
+    return clean && signals_ < 2 ? 0 : kExitCutOff;
   }
 
  private:
@@ -131,14 +131,17 @@ class Daemon {
   }
 
   void OnSignal() {
-    if (server_.BeginDrain({})) return;
+    // The first one asks for a drain, though an operator may have begun it.
+    if (++signals_ == 1) {
+      if (!server_.BeginDrain({})) LogInfo("the drain goes on");
+      return;
+    }
     LogWarning("a second signal: stopping at once");
-    interrupted_ = true;
     server_.StopNow();
   }
 
   const DaemonConfig config_;
-  bool interrupted_ = false;
+  int signals_ = 0;
   EventLoop loop_;
   EchoServer server_;
   std::unique_ptr<AdminServer> admin_;  // uses server_; goes first

@@ -11,11 +11,13 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 
@@ -101,11 +103,11 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
     const auto paused = [&] {
       return admin.Stats().total().read_pauses_total() >= kConnections;
     };
-    std::size_t sent = 0;
-    do {
-      sent = 0;
+    ASSERT_TRUE(Eventually([&] {
+      std::size_t sent = 0;
       for (TcpClient& client : clients) sent += client.SendSome(bytes);
-    } while (sent > 0 || !paused());
+      return sent == 0 && paused();
+    }));
     const admin::v1::Stats stats = admin.Stats();
     // The limit, one batch of answers, and the rest of one read.
     const std::int64_t most = kLimit + 2 * (64 << 10) + 10;
@@ -136,8 +138,8 @@ TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   std::vector<TcpClient> clients;
   // More than it has descriptors for; the kernel completes their handshakes.
   for (int i = 0; i < kDescriptors; ++i) clients.push_back(server.Connect());
-  while (admin.Stats().total().accept_errors_total() == 0) {
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().accept_errors_total() > 0; }));
   ASSERT_TRUE(Echoes(clients.front(), "established ones go on"));
 
   // The back-off grows to a second; several tries later it has used next to

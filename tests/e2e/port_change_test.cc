@@ -13,11 +13,13 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
@@ -75,7 +77,7 @@ class Load {
 
   void WaitForRounds(int more) const {
     const int target = rounds_ + more;
-    while (rounds_ < target) std::this_thread::yield();
+    ASSERT_TRUE(Eventually([&] { return rounds_ >= target; }));
   }
 
  private:
@@ -104,9 +106,8 @@ TEST(PortChangeTest, LosesNothingOfTwoHundredStreams) {
     load.WaitForRounds(8);
   }
   // All of them, once the clients above are gone.
-  while (admin.Stats().total().connections_active() > 200) {
-  }
-  EXPECT_EQ(admin.Stats().total().connections_active(), 200);
+  EXPECT_TRUE(Eventually(
+      [&] { return admin.Stats().total().connections_active() == 200; }));
   EXPECT_EQ(load.Stop(), 0);
   const auto closed = admin.Stats().total().connections_closed_total();
   EXPECT_EQ(closed.at("peer_reset"), 0);

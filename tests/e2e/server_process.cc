@@ -3,16 +3,21 @@
 #include <fcntl.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -92,6 +97,22 @@ void RedirectTo(const std::string& path, int fd) {
   dup2(file, fd);
 }
 
+// Lets every socket(AF_INET6, …) of this process fail from now on.
+void TurnIpv6Off() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = sizeof code / sizeof code[0],
+                              .filter = code};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(126);
+}
+
 }  // namespace
 
 Finished RunEchod(const std::vector<std::string>& flags) {
@@ -119,6 +140,7 @@ ServerProcess::ServerProcess(const Options& options) {
                                     absl::StrCat("--port_file=", port_file_)};
   flags.insert(flags.end(), options.flags.begin(), options.flags.end());
   pid_ = Spawn(flags, [&] {
+    if (options.without_ipv6) TurnIpv6Off();
     if (options.descriptor_limit == 0) return;
     const rlimit limit = {.rlim_cur = options.descriptor_limit,
                           .rlim_max = options.descriptor_limit};

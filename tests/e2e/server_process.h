@@ -32,6 +32,7 @@ class ServerProcess {
   struct Options {
     std::vector<std::string> flags;
     std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE; 0: as it is
+    bool without_ipv6 = false;           // as on a host where IPv6 is off
   };
 
   // Returns once everything accepts.

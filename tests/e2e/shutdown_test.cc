@@ -10,6 +10,7 @@
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -17,6 +18,7 @@ namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 
@@ -59,8 +61,8 @@ TEST_P(SignalTest, DrainsAndEndsWithZero) {
   TcpClient busy = server.Connect();
   ASSERT_TRUE(busy.Send("half "));
   AdminClient admin(server);
-  while (admin.Stats().total().bytes_received_total() < 9) {
-  }
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().bytes_received_total() == 9; }));
   server.Signal(GetParam());
   EXPECT_EQ(idle.WaitForEnd(), End::kEof);
   ASSERT_TRUE(busy.Send("a line\n"));
@@ -98,9 +100,10 @@ TEST(ShutdownTest, TheDeadlineCutsOffWhoDoesNotRead) {
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
   const std::string bytes(64 << 20, 'x');
   AdminClient admin(server);
-  while (admin.Stats().total().read_pauses_total() == 0) {
+  ASSERT_TRUE(Eventually([&] {
     client.SendSome(bytes);
-  }
+    return admin.Stats().total().read_pauses_total() > 0;
+  }));
   server.Signal(SIGTERM);
   EXPECT_EQ(server.WaitForExit(), 1);
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
@@ -138,6 +141,30 @@ TEST(ShutdownTest, TheDrainRpcDoesTheSameAndWatchesEndCleanly) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
+TEST(ShutdownTest, ASignalDoesNotCutShortTheDrainThatAnOperatorHasBegun) {
+  ServerProcess server;
+  AdminClient admin(server);
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  ASSERT_TRUE(client.Send("half "));
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().bytes_received_total() == 9; }));
+  admin::v1::Server drained;
+  ASSERT_TRUE(admin
+                  .Call(&AdminClient::Stub::DrainServer,
+                        admin::v1::DrainServerRequest(), &drained)
+                  .ok());
+  server.Signal(SIGTERM);
+  // Its listener closes a tenth of a second after the drain has begun; a server
+  // that had stopped at once would have reset the connection by then.
+  ASSERT_TRUE(Eventually(
+      [&] { return !TcpClient::Connect(server.echo_address()).has_value(); }));
+  ASSERT_TRUE(client.Send("a line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  client.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
 TEST(ShutdownTest, ADrainUnderLoadLosesNoByte) {
   ServerProcess server({"--mode=raw"});
   constexpr int kConnections = 100;
@@ -169,7 +196,7 @@ TEST(ShutdownTest, ADrainUnderLoadLosesNoByte) {
       client.FinishSending();
     });
   }
-  while (streaming < kConnections) std::this_thread::yield();
+  EXPECT_TRUE(Eventually([&] { return streaming == kConnections; }));
   server.Signal(SIGTERM);
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(server.WaitForExit(), 0);

@@ -1,5 +1,9 @@
 // How the program starts, refuses to start, and answers --help.
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -111,6 +115,21 @@ TEST(StartupTest, AllAddressesAreBothFamilies) {
     ASSERT_TRUE(client->Send("hello world.\r\n"));
     EXPECT_EQ(client->Read(22), "YOU SAID hello world.\n") << host;
   }
+}
+
+TEST(StartupTest, AllAddressesAreIpv4AloneWhereIpv6IsOff) {
+  const ServerProcess server(
+      {.flags = {"--listen=[::]:0", "--admin_address=[::]:0"},
+       .without_ipv6 = true});
+  EXPECT_FALSE(server.echo_address().is_ipv6());
+  EXPECT_EQ(server.admin_address().rfind("0.0.0.0:", 0), 0u)
+      << server.admin_address();
+  std::optional<TcpClient> client =
+      TcpClient::Connect(SocketAddress::FromHost("127.0.0.1", 0)
+                             ->WithPort(server.echo_address().port()));
+  ASSERT_TRUE(client.has_value());
+  ASSERT_TRUE(client->Send("one\n"));
+  EXPECT_EQ(client->Read(13), "YOU SAID one\n");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "admin/bind_check.h"
+#include "admin/address_to_serve.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -59,28 +58,30 @@ std::string Advice(int error) {
 
 }  // namespace
 
-absl::Status CheckCanBind(absl::string_view address) {
+absl::StatusOr<std::string> AddressToServe(absl::string_view address) {
   const auto colon = address.rfind(':');
   if (colon == absl::string_view::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", address, "' has no port; write host:port"));
   }
+  const std::string port(address.substr(colon + 1));
   absl::string_view host = address.substr(0, colon);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   addrinfo hints = {};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
-  const int failed = getaddrinfo(std::string(host).c_str(),
-                                 std::string(address.substr(colon + 1)).c_str(),
-                                 &hints, &found);
-  if (failed != 0) {
+  if (getaddrinfo(std::string(host).c_str(), port.c_str(), &hints, &found) !=
+      0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "'", address, "' is not an IP address and a port; write host:port"));
   }
   const std::unique_ptr<addrinfo, AddrinfoDeleter> owned(found);
   const int error = TryBind(*owned);
-  if (error == 0) return absl::OkStatus();
+  if (error == 0) return std::string(address);
+  if (host == "::" && (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)) {
+    return AddressToServe(absl::StrCat("0.0.0.0:", port));
+  }
   return absl::FailedPreconditionError(
       absl::StrCat("cannot serve gRPC on ", address, ": ", Advice(error)));
 }

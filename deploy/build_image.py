@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""Makes the container image of echod with umoci: an OCI layout in a tarball.
+
+The same inputs give the same bytes, whoever builds, whenever and wherever:
+every time in the image is the epoch, every owner is a number.
+"""
+
+import argparse
+import io
+import json
+import os
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+
+EPOCH = "1970-01-01T00:00:00Z"
+USER = "65532:65532"  # nonroot, in etc/passwd
+PORTS = ("8080", "9901")
+LABELS = {
+    "title": "echod",
+    "description": "TCP echo server with a gRPC admin service",
+    "licenses": "Apache-2.0",
+}
+
+
+def version_of(binary):
+    """What the program says of itself: "echod 0.1.0"."""
+    answer = subprocess.run([os.path.abspath(binary), "--version"], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    return answer.split()[1]
+
+
+def write_tar(path, entries):
+    """Writes (name, mode, content) in order; content None is a directory."""
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, mode, content in entries:
+            info = tarfile.TarInfo(name)  # owner 0:0, no names, time 0
+            info.mode = mode
+            if content is None:
+                info.type = tarfile.DIRTYPE
+                tar.addfile(info)
+            else:
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+
+
+def write_layer(path, binary, etc):
+    """The only layer: the program, and who it runs as."""
+    write_tar(
+        path,
+        [("echod", 0o755, binary.read_bytes()), ("etc/", 0o755, None)]
+        + [(f"etc/{file.name}", 0o644, file.read_bytes())
+           for file in sorted(etc, key=lambda file: file.name)])
+
+
+def make_layout(umoci, layout, layer, tag, version):
+    def run(*command):
+        # No environment, no surprises.
+        subprocess.run([umoci, *command], check=True, env={})
+
+    image = f"--image={layout}:{tag}"
+    run("init", f"--layout={layout}")
+    run("new", image)
+    run("raw", "add-layer", image, f"--history.created={EPOCH}",
+        "--history.created_by=//deploy:image", str(layer))
+    config = [f"--config.user={USER}", "--config.entrypoint=/echod",
+              "--config.workingdir=/", "--config.stopsignal=SIGTERM"]
+    config += [f"--config.exposedports={port}/tcp" for port in PORTS]
+    for name, value in {**LABELS, "version": version}.items():
+        config.append(f"--config.label=org.opencontainers.image.{name}={value}")
+    run("config", image, "--no-history", f"--created={EPOCH}", *config)
+    # What the steps before the last have left.
+    run("gc", f"--layout={layout}")
+
+
+def docker_manifest(layout, tag):
+    """What `docker load` reads instead of index.json."""
+    def blob(descriptor):
+        return "blobs/" + descriptor["digest"].replace(":", "/")
+
+    index = json.loads((layout / "index.json").read_text())
+    manifest = json.loads((layout / blob(index["manifests"][0])).read_text())
+    return json.dumps([{
+        "Config": blob(manifest["config"]),
+        "RepoTags": [tag],
+        "Layers": [blob(layer) for layer in manifest["layers"]],
+    }])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("umoci", "binary", "output"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    parser.add_argument("--etc", type=pathlib.Path, nargs="+", required=True,
+                        help="files that go into /etc")
+    args = parser.parse_args()
+
+    version = version_of(args.binary)
+    tag = f"echod:{version}"
+    with tempfile.TemporaryDirectory() as scratch:
+        layout = pathlib.Path(scratch, "layout")
+        layer = pathlib.Path(scratch, "layer.tar")
+        write_layer(layer, args.binary, args.etc)
+        make_layout(os.path.abspath(args.umoci), layout, layer, tag, version)
+        (layout / "manifest.json").write_text(docker_manifest(layout, tag))
+        files = sorted(layout.rglob("*"))
+        write_tar(args.output,
+                  [(f"{file.relative_to(layout)}/", 0o755, None)
+                   if file.is_dir() else
+                   (str(file.relative_to(layout)), 0o644, file.read_bytes())
+                   for file in files])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Checks the container image: image_test.py IMAGE_TAR BUILD_IMAGE UMOCI."""
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import unittest
+
+IMAGE, BUILD_IMAGE, UMOCI = (os.path.abspath(arg) for arg in sys.argv[1:4])
+EPOCH = "1970-01-01T00:00:00Z"
+# What a node pulls, and what that becomes on its disk.
+MOST_PACKED_BYTES = 10_000_000
+MOST_UNPACKED_BYTES = 22_000_000
+
+
+def members(tar_bytes):
+    """{name: (TarInfo, content)}"""
+    with tarfile.open(fileobj=io.BytesIO(tar_bytes)) as tar:
+        return {info.name: (info, tar.extractfile(info).read()
+                            if info.isfile() else None)
+                for info in tar.getmembers()}
+
+
+class ImageTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.archive = pathlib.Path(IMAGE).read_bytes()
+        cls.layout = members(cls.archive)
+        cls.index = json.loads(cls.file("index.json"))
+        cls.manifest = json.loads(cls.blob(cls.index["manifests"][0]))
+        cls.config = json.loads(cls.blob(cls.manifest["config"]))
+        cls.layer = gzip.decompress(cls.blob(cls.manifest["layers"][0]))
+        cls.files = members(cls.layer)
+        scratch = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(scratch.cleanup)
+        cls.scratch = pathlib.Path(scratch.name)
+        cls.echod = cls.scratch / "echod"
+        cls.echod.write_bytes(cls.files["echod"][1])
+        cls.echod.chmod(0o755)
+
+    @classmethod
+    def file(cls, name):
+        return cls.layout[name][1]
+
+    @classmethod
+    def blob(cls, descriptor):
+        """What a descriptor refers to, which must be what it says it is."""
+        content = cls.file("blobs/" + descriptor["digest"].replace(":", "/"))
+        assert len(content) == descriptor["size"], descriptor
+        assert "sha256:" + hashlib.sha256(content).hexdigest() == \
+            descriptor["digest"], descriptor
+        return content
+
+    def version(self):
+        # In an environment as empty as the container's.
+        answer = subprocess.run([self.echod, "--version"], env={}, check=True,
+                                stdout=subprocess.PIPE, text=True).stdout
+        name, version = answer.split()
+        self.assertEqual(name, "echod")
+        return version
+
+    def test_layout_holds_one_image_and_nothing_else(self):
+        self.assertEqual(json.loads(self.file("oci-layout")),
+                         {"imageLayoutVersion": "1.0.0"})
+        self.assertEqual(len(self.index["manifests"]), 1)
+        self.assertEqual(len(self.manifest["layers"]), 1)
+        referenced = {descriptor["digest"] for descriptor in
+                      [self.index["manifests"][0], self.manifest["config"],
+                       *self.manifest["layers"]]}
+        present = {"sha256:" + name.rpartition("/")[2]
+                   for name, (info, _) in self.layout.items()
+                   if name.startswith("blobs/") and info.isfile()}
+        self.assertEqual(present, referenced)
+        self.assertEqual(
+            self.config["rootfs"]["diff_ids"],
+            ["sha256:" + hashlib.sha256(self.layer).hexdigest()])
+
+    def test_name_says_the_version(self):
+        name = f"echod:{self.version()}"
+        self.assertEqual(
+            self.index["manifests"][0]["annotations"],
+            {"org.opencontainers.image.ref.name": name})
+        [docker] = json.loads(self.file("manifest.json"))
+        self.assertEqual(docker["RepoTags"], [name])
+        self.assertIn(docker["Config"], self.layout)
+        self.assertLessEqual(set(docker["Layers"]), set(self.layout))
+
+    def test_config(self):
+        self.assertEqual(self.config["os"], "linux")
+        config = self.config["config"]
+        labels = config.pop("Labels")
+        self.assertEqual(config, {
+            "User": "65532:65532",
+            # No Cmd: without arguments the admin service is on loopback only.
+            "Entrypoint": ["/echod"],
+            "ExposedPorts": {"8080/tcp": {}, "9901/tcp": {}},
+            "StopSignal": "SIGTERM",
+            "WorkingDir": "/",
+        })
+        prefix = "org.opencontainers.image."
+        self.assertEqual(labels[prefix + "title"], "echod")
+        self.assertEqual(labels[prefix + "version"], self.version())
+        self.assertEqual(labels[prefix + "licenses"], "Apache-2.0")
+        self.assertTrue(labels[prefix + "description"])
+
+    def test_files(self):
+        self.assertEqual(
+            {name: oct(info.mode) for name, (info, _) in self.files.items()},
+            {"echod": "0o755", "etc": "0o755", "etc/group": "0o644",
+             "etc/passwd": "0o644"})
+        self.assertEqual(self.files["etc/passwd"][1],
+                         b"nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")
+        self.assertEqual(self.files["etc/group"][1], b"nonroot:x:65532:\n")
+
+    def test_size(self):
+        self.assertLess(len(self.archive), MOST_PACKED_BYTES)
+        self.assertLess(len(self.layer), MOST_UNPACKED_BYTES)
+
+    def test_binary_needs_nothing(self):
+        def readelf(option):
+            return subprocess.run(["readelf", "--wide", option, self.echod],
+                                  check=True, stdout=subprocess.PIPE,
+                                  text=True).stdout
+
+        self.assertNotIn("INTERP", readelf("--segments"))
+        dynamic = readelf("--dynamic")
+        self.assertNotIn("(NEEDED)", dynamic)
+        self.assertIn("PIE", dynamic)  # its addresses are random all the same
+        self.assertNotIn(".symtab", readelf("--sections"))  # stripped
+
+    def test_nothing_tells_who_built_it_or_when(self):
+        for info, _ in [*self.layout.values(), *self.files.values()]:
+            self.assertEqual(
+                (info.mtime, info.uid, info.gid, info.uname, info.gname),
+                (0, 0, 0, "", ""), info.name)
+        for names in (self.layout, self.files):
+            self.assertEqual(list(names), sorted(names))
+        self.assertEqual(self.config["created"], EPOCH)
+        self.assertEqual([step["created"] for step in self.config["history"]],
+                         [EPOCH])
+        self.assertNotIn("author", self.config)
+
+    def test_built_again_it_is_the_same(self):
+        etc = self.scratch / "etc"
+        etc.mkdir()
+        for name in ("passwd", "group"):
+            (etc / name).write_bytes(self.files[f"etc/{name}"][1])
+        again = self.scratch / "again.tar"
+        # Another place, time, time zone and order, files of other modes.
+        self.echod.chmod(0o700)
+        subprocess.run(
+            [BUILD_IMAGE, f"--umoci={UMOCI}", f"--binary={self.echod}",
+             f"--output={again}", "--etc", etc / "passwd", etc / "group"],
+            env={**os.environ, "TZ": "Asia/Tokyo"}, check=True)
+        self.assertEqual(hashlib.sha256(again.read_bytes()).hexdigest(),
+                         hashlib.sha256(self.archive).hexdigest())
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""Checks the Kubernetes manifests: kubernetes_test.py FOLDER ECHOD.
+
+Where kubectl is installed they are rendered with it; elsewhere they are read as
+they are, which leaves only the kustomization itself untried.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import yaml
+
+FOLDER = pathlib.Path(sys.argv[1])
+ECHOD = os.path.abspath(sys.argv[2])
+
+SHUTDOWN_RPC_SECONDS = 1  # kAdminShutdownTimeout, in echo/daemon/main.cc
+READ_BYTES = 64 * 1024  # kReadBytes, in echo/connection.cc
+PROCESS_BYTES = 64 * 2**20  # what it takes without connections, and more
+UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+
+# Every field that the manifests use: a name that is not here is a mistake, or
+# wants to be looked up and added. ANY is a scalar, a one-element list a list.
+ANY = None
+LABELS = {"app.kubernetes.io/name": ANY}
+METADATA = {"name": ANY, "labels": LABELS}
+PEER_LABELS = {**LABELS, "echod-admin-client": ANY}
+PROBE = {
+    "grpc": {"port": ANY, "service": ANY},
+    "periodSeconds": ANY,
+    "timeoutSeconds": ANY,
+    "failureThreshold": ANY,
+}
+CONTAINER = {
+    "name": ANY,
+    "image": ANY,
+    "imagePullPolicy": ANY,
+    "args": [ANY],
+    "ports": [{"name": ANY, "containerPort": ANY}],
+    "startupProbe": PROBE,
+    "readinessProbe": PROBE,
+    "livenessProbe": PROBE,
+    "resources": {
+        "requests": {"cpu": ANY, "memory": ANY},
+        "limits": {"cpu": ANY, "memory": ANY},
+    },
+    "securityContext": {
+        "allowPrivilegeEscalation": ANY,
+        "readOnlyRootFilesystem": ANY,
+        "capabilities": {"drop": [ANY]},
+    },
+}
+POD = {
+    "automountServiceAccountToken": ANY,
+    "enableServiceLinks": ANY,
+    "terminationGracePeriodSeconds": ANY,
+    "securityContext": {
+        "runAsNonRoot": ANY,
+        "runAsUser": ANY,
+        "runAsGroup": ANY,
+        "seccompProfile": {"type": ANY},
+    },
+    "topologySpreadConstraints": [{
+        "maxSkew": ANY,
+        "topologyKey": ANY,
+        "whenUnsatisfiable": ANY,
+        "labelSelector": {"matchLabels": LABELS},
+    }],
+    "containers": [CONTAINER],
+}
+FIELDS = {
+    ("apps/v1", "Deployment"): {
+        "replicas": ANY,
+        "selector": {"matchLabels": LABELS},
+        "strategy": {
+            "type": ANY,
+            "rollingUpdate": {"maxUnavailable": ANY, "maxSurge": ANY},
+        },
+        "template": {"metadata": {"labels": LABELS}, "spec": POD},
+    },
+    ("v1", "Service"): {
+        "clusterIP": ANY,
+        "publishNotReadyAddresses": ANY,
+        "selector": LABELS,
+        "ports": [{"name": ANY, "port": ANY, "targetPort": ANY}],
+    },
+    ("networking.k8s.io/v1", "NetworkPolicy"): {
+        "podSelector": {"matchLabels": LABELS},
+        "policyTypes": [ANY],
+        "ingress": [{
+            "from": [{"podSelector": {"matchLabels": PEER_LABELS}}],
+            "ports": [{"port": ANY, "protocol": ANY}],
+        }],
+    },
+}
+
+
+def unknown_fields(value, fields, path):
+    if isinstance(fields, dict):
+        if not isinstance(value, dict):
+            yield f"{path} is not a map"
+            return
+        for name, inner in value.items():
+            if name in fields:
+                yield from unknown_fields(inner, fields[name], f"{path}.{name}")
+            else:
+                yield f"{path}.{name}"
+    elif isinstance(fields, list):
+        if not isinstance(value, list):
+            yield f"{path} is not a list"
+            return
+        for number, inner in enumerate(value):
+            yield from unknown_fields(inner, fields[0], f"{path}[{number}]")
+    elif isinstance(value, (dict, list)):
+        yield f"{path} is not a single value"
+
+
+def render():
+    """Every object, as `kubectl apply` would get it."""
+    if shutil.which("kubectl"):
+        with tempfile.TemporaryDirectory() as scratch:
+            # Bazel's files are links, which kustomize does not follow.
+            folder = shutil.copytree(FOLDER, pathlib.Path(scratch, "copy"))
+            rendered = subprocess.run(
+                ["kubectl", "kustomize", folder], check=True, text=True,
+                stdout=subprocess.PIPE, env={**os.environ, "HOME": scratch})
+        return list(yaml.safe_load_all(rendered.stdout))
+    print("kubectl is not installed: the manifests are not rendered")
+    objects = []
+    for name in kustomization()["resources"]:
+        objects += yaml.safe_load_all((FOLDER / name).read_text())
+    return objects
+
+
+def kustomization():
+    return yaml.safe_load((FOLDER / "kustomization.yaml").read_text())
+
+
+def seconds(duration):
+    return int(re.fullmatch(r"(\d+)s", duration).group(1))
+
+
+def bytes_of(quantity):
+    number, unit = re.fullmatch(r"(\d+)([KMG]i)", quantity).groups()
+    return int(number) * UNITS[unit]
+
+
+class KubernetesTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        cls.objects = render()
+        cls.by_name = {(o["kind"], o["metadata"]["name"]): o["spec"]
+                       for o in cls.objects}
+        cls.deployment = cls.by_name["Deployment", "echod"]
+        cls.pod = cls.deployment["template"]["spec"]
+        [cls.container] = cls.pod["containers"]
+        cls.flags = dict(arg[2:].split("=", 1)
+                         for arg in cls.container["args"])
+        cls.ports = {port["name"]: port["containerPort"]
+                     for port in cls.container["ports"]}
+
+    def test_objects(self):
+        self.assertEqual(set(self.by_name), {
+            ("Deployment", "echod"), ("Service", "echod"),
+            ("Service", "echod-admin"), ("NetworkPolicy", "echod")})
+
+    def test_fields_exist(self):
+        for o in self.objects:
+            fields = FIELDS[o["apiVersion"], o["kind"]]
+            self.assertEqual(
+                list(unknown_fields(
+                    o, {"apiVersion": ANY, "kind": ANY, "metadata": METADATA,
+                        "spec": fields}, o["kind"])), [])
+
+    def test_every_selector_finds_the_pods(self):
+        labels = self.deployment["template"]["metadata"]["labels"]
+        self.assertEqual(labels, {"app.kubernetes.io/name": "echod"})
+        self.assertTrue(
+            all(o["metadata"]["labels"] == labels for o in self.objects))
+        [spread] = self.pod["topologySpreadConstraints"]
+        for selector in (
+                self.deployment["selector"]["matchLabels"],
+                spread["labelSelector"]["matchLabels"],
+                self.by_name["Service", "echod"]["selector"],
+                self.by_name["Service", "echod-admin"]["selector"],
+                self.by_name["NetworkPolicy", "echod"]["podSelector"]
+                ["matchLabels"]):
+            self.assertEqual(selector, labels)
+
+    def test_the_program_knows_its_flags(self):
+        # It reads them in their order, and answers only at the last.
+        subprocess.run([ECHOD, *self.container["args"], "--version"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def test_image_is_of_this_version(self):
+        answer = subprocess.run([ECHOD, "--version"], check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+        version = answer.split()[1]
+        [image] = kustomization()["images"]
+        self.assertEqual(image, {"name": "echod", "newTag": version})
+        if shutil.which("kubectl"):
+            self.assertEqual(self.container["image"], f"echod:{version}")
+
+    def test_ports_are_the_flags_ports(self):
+        self.assertEqual(self.ports, {"echo": 8080, "admin": 9901})
+        self.assertEqual(self.flags["listen"], f"[::]:{self.ports['echo']}")
+        # Every address, since probes come from the node.
+        self.assertEqual(self.flags["admin_address"],
+                         f"[::]:{self.ports['admin']}")
+        for service, port in (("echod", "echo"), ("echod-admin", "admin")):
+            self.assertEqual(
+                self.by_name["Service", service]["ports"],
+                [{"name": port, "port": self.ports[port], "targetPort": port}])
+
+    def test_admin_service_names_each_pod_even_while_it_drains(self):
+        admin = self.by_name["Service", "echod-admin"]
+        self.assertEqual(admin["clusterIP"], "None")
+        self.assertIs(admin["publishNotReadyAddresses"], True)
+
+    def test_only_labelled_pods_reach_the_admin_port(self):
+        policy = self.by_name["NetworkPolicy", "echod"]
+        # Egress without a rule: echod connects to nothing.
+        self.assertEqual(set(policy["policyTypes"]), {"Ingress", "Egress"})
+        rules = {port["port"]: rule.get("from")
+                 for rule in policy["ingress"] for port in rule["ports"]}
+        self.assertEqual(rules, {
+            "echo": None,
+            "admin": [{"podSelector": {
+                "matchLabels": {"echod-admin-client": "true"}}}]})
+
+    def test_probes_ask_the_admin_port(self):
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            # The whole server; a probe carries no credentials.
+            self.assertEqual(self.container[name]["grpc"],
+                             {"port": self.ports["admin"]}, name)
+
+    def test_times_of_a_drain_fit(self):
+        grace = seconds(self.flags["drain_grace_period"])
+        drain = grace + seconds(self.flags["drain_timeout"])
+        drain += SHUTDOWN_RPC_SECONDS
+        self.assertGreater(self.pod["terminationGracePeriodSeconds"], drain)
+        liveness = self.container["livenessProbe"]
+        # A draining server is NOT_SERVING, and must not be killed for it.
+        self.assertGreater(
+            (liveness["failureThreshold"] - 1) * liveness["periodSeconds"],
+            drain)
+        readiness = self.container["readinessProbe"]
+        self.assertLess(
+            readiness["failureThreshold"] * readiness["periodSeconds"] +
+            readiness["timeoutSeconds"], grace)
+
+    def test_memory_limit_holds_every_connection_at_its_worst(self):
+        connection = (int(self.flags["max_buffered_bytes"]) +
+                      int(self.flags["max_line_bytes"]) + READ_BYTES)
+        self.assertGreater(
+            bytes_of(self.container["resources"]["limits"]["memory"]),
+            PROCESS_BYTES + int(self.flags["max_connections"]) * connection)
+
+    def test_rollout_takes_no_pod_away_first(self):
+        self.assertEqual(self.deployment["strategy"], {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})
+
+    def test_no_privileges(self):
+        # What the "restricted" pod security standard asks for, and more.
+        self.assertIs(self.pod["automountServiceAccountToken"], False)
+        self.assertEqual(self.pod["securityContext"], {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"}})
+        self.assertEqual(self.container["securityContext"], {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]}})
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
