@@ -1,9 +1,12 @@
 #include "echo/acceptor.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -20,6 +23,17 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr absl::Duration kFirstBackOff = absl::Milliseconds(10);
 constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
 
+// Descriptors are given out from the lowest, so a number tells how many are
+// used.
+int DescriptorCeiling() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) {
+    return INT_MAX;
+  }
+  const int most = static_cast<int>(limit.rlim_cur);
+  return most - std::clamp(most / 8, 8, 64);
+}
+
 }  // namespace
 
 Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks)
@@ -28,10 +42,8 @@ Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks)
       callbacks_(std::move(callbacks)),
       readable_(event_new(loop.base(), listening_.get(), EV_READ | EV_PERSIST,
                           &Acceptor::OnReadable, this)),
-      retry_(loop, [this] {
-        event_add(readable_.get(), nullptr);
-        AcceptUpTo(kAcceptsPerTurn);
-      }) {
+      retry_(loop, [this] { Retry(); }),
+      descriptor_ceiling_(DescriptorCeiling()) {
   ECHOD_CHECK(readable_ != nullptr);
   ECHOD_CHECK(event_add(readable_.get(), nullptr) == 0);
 }
@@ -58,16 +70,21 @@ Acceptor::Outcome Acceptor::AcceptOne() {
                             reinterpret_cast<sockaddr*>(&storage), &length,
                             SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.valid()) {
-      if (back_off_ > absl::ZeroDuration()) {
-        LogInfo(absl::StrCat("accepting on ", address_.ToString(), " again"));
-        back_off_ = absl::ZeroDuration();
-      }
+      const bool last = socket.get() >= descriptor_ceiling_;
+      back_off_ = absl::ZeroDuration();
       callbacks_.on_accept(std::move(socket),
                            SocketAddress::FromKernel(storage));
-      return Outcome::kAccepted;
+      if (!last) return Outcome::kAccepted;
+      callbacks_.on_error();
+      BackOff(EMFILE);
+      return Outcome::kExhausted;
     }
     switch (errno) {
       case EAGAIN:
+        if (in_episode_) {
+          LogInfo(absl::StrCat("accepting on ", address_.ToString(), " again"));
+          in_episode_ = false;
+        }
         return Outcome::kNothingWaits;
       case EINTR:
         break;
@@ -88,15 +105,31 @@ Acceptor::Outcome Acceptor::AcceptOne() {
   }
 }
 
+bool Acceptor::HasRoom() const {
+  const UniqueFd probe(fcntl(listening_.get(), F_DUPFD_CLOEXEC, 0));
+  return probe.valid() && probe.get() < descriptor_ceiling_;
+}
+
+void Acceptor::Retry() {
+  if (!HasRoom()) {
+    callbacks_.on_error();
+    BackOff(EMFILE);
+    return;
+  }
+  event_add(readable_.get(), nullptr);
+  AcceptUpTo(kAcceptsPerTurn);
+}
+
 void Acceptor::BackOff(int error) {
-  if (back_off_ == absl::ZeroDuration()) {
+  if (!in_episode_) {
     LogWarning(absl::StrCat("cannot accept on ", address_.ToString(), ": ",
                             std::strerror(error),
                             "; new connections wait until there is room"));
-    back_off_ = kFirstBackOff;
-  } else {
-    back_off_ = std::min(2 * back_off_, kLongestBackOff);
+    in_episode_ = true;
   }
+  back_off_ = back_off_ == absl::ZeroDuration()
+                  ? kFirstBackOff
+                  : std::min(2 * back_off_, kLongestBackOff);
   event_del(readable_.get());
   retry_.Arm(back_off_);
 }

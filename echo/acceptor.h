@@ -15,7 +15,9 @@ namespace echod {
 //
 // A turn of the loop accepts a bounded number, so that a burst starves nobody.
 // When no descriptor is left, the socket would stay readable and the loop would
-// spin: accepting stops, and is tried again by timer.
+// spin: accepting stops, and is tried again by timer. It stops a little before
+// that, and leaves the last descriptors to the admin plane: gRPC's listener
+// does not survive to find none.
 class Acceptor {
  public:
   struct Callbacks {
@@ -48,6 +50,8 @@ class Acceptor {
   static void OnReadable(evutil_socket_t fd, short what, void* self);
   Outcome AcceptOne();
   void AcceptUpTo(int most);
+  bool HasRoom() const;
+  void Retry();
   void BackOff(int error);
 
   const UniqueFd listening_;
@@ -55,7 +59,9 @@ class Acceptor {
   Callbacks callbacks_;
   EventPtr readable_;
   Timer retry_;
-  absl::Duration back_off_ = absl::ZeroDuration();  // zero: no episode
+  const int descriptor_ceiling_;  // connections are to have lower ones
+  absl::Duration back_off_ = absl::ZeroDuration();  // zero: accepting
+  bool in_episode_ = false;  // from the first failure until the queue is empty
 };
 
 }  // namespace echod

@@ -254,6 +254,10 @@ TEST(ConnectionTest, AGracefulCloseCutsOffAtItsDeadline) {
   server.clock().Advance(absl::Seconds(31));
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
   EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
+  // It was the operator's doing, and no fault of the drain that comes later.
+  server.DrainAndWait({});
+  server.OnMainLoop(
+      [](EchoServer& each) { EXPECT_TRUE(each.DrainedCleanly()); });
 }
 
 TEST(ConnectionTest, AfterItsFinItWaitsForThePeersNoLongerThanTheLinger) {

@@ -276,6 +276,7 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
   ECHOD_DCHECK(main_loop_.InLoopThread());
   if (state_ != State::kServing) return false;
   state_ = State::kDraining;
+  cut_off_before_drain_ = CutOff();
   const absl::Duration grace =
       options.grace_period.value_or(options_.drain_grace_period);
   drain_timeout_ = options.deadline.value_or(options_.drain_timeout);
@@ -329,13 +330,16 @@ void EchoServer::StopNow() {
   if (options_.on_stopped) options_.on_stopped();
 }
 
-bool EchoServer::DrainedCleanly() const {
+std::int64_t EchoServer::CutOff() const {
   const Counters total = GetStats().total;
   const auto closed = [&](CloseReason reason) {
     return total.closed[static_cast<std::size_t>(reason)];
   };
-  return closed(CloseReason::kDrainDeadline) == 0 &&
-         closed(CloseReason::kShutdown) == 0;
+  return closed(CloseReason::kDrainDeadline) + closed(CloseReason::kShutdown);
+}
+
+bool EchoServer::DrainedCleanly() const {
+  return CutOff() == cut_off_before_drain_;
 }
 
 }  // namespace echod

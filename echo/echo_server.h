@@ -101,6 +101,8 @@ class EchoServer final : public ServerControl {
   void CloseListeners();
   void DrainConnections();
   void OnWorkerEmpty();
+  // Connections that ended before they had what they were owed.
+  std::int64_t CutOff() const;
   void Publish();
 
   std::shared_ptr<const PublishedListeners> Published() const;
@@ -125,6 +127,7 @@ class EchoServer final : public ServerControl {
   std::map<std::string, std::unique_ptr<Listener>> listeners_;
   std::uint64_t next_number_ = 1;
   std::size_t next_worker_ = 0;
+  std::int64_t cut_off_before_drain_ = 0;
   absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
   std::size_t listeners_closing_ = 0;
   std::size_t workers_draining_ = 0;

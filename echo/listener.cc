@@ -152,10 +152,25 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(const ListenerUpdate& update) {
     FinishAllRetiring();
     absl::StatusOr<UniqueFd> socket =
         OpenListenSocket(plan.address, plan.settings.backlog);
-    if (!socket.ok()) return socket.status();
+    if (!socket.ok()) return OwnPortError(std::move(socket).status(), plan);
     plan.socket = *std::move(socket);
   }
   return plan;
+}
+
+absl::Status Listener::OwnPortError(absl::Status error,
+                                    const Plan& plan) const {
+  if (GetErrorDetail(error).reason != "ADDRESS_IN_USE" ||
+      plan.address.port() != bound_address().port()) {
+    return error;
+  }
+  return ControlError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("cannot listen on ", plan.address.ToString(), " while ",
+                   bound_address().ToString(),
+                   " holds the port, be it this listener itself; move it to "
+                   "another port first"),
+      GetErrorDetail(error));
 }
 
 ListenerInfo Listener::Preview(const Plan& plan) const {

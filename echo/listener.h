@@ -89,6 +89,8 @@ class Listener {
            std::shared_ptr<ListenerStats> stats, AcceptCallback on_accept);
 
   std::unique_ptr<Acceptor> NewAcceptor(UniqueFd socket);
+  // `error`, or where this listener is in its own way, an error that says so.
+  absl::Status OwnPortError(absl::Status error, const Plan& plan) const;
   void OnAccept(UniqueFd socket, const SocketAddress& remote,
                 std::int64_t generation);
   void Retire(std::unique_ptr<Acceptor> acceptor,

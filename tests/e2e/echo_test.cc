@@ -134,12 +134,17 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
 TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   constexpr int kDescriptors = 128;
   const ServerProcess server({.flags = {}, .descriptor_limit = kDescriptors});
-  AdminClient admin(server);
   std::vector<TcpClient> clients;
   // More than it has descriptors for; the kernel completes their handshakes.
   for (int i = 0; i < kDescriptors; ++i) clients.push_back(server.Connect());
+  ASSERT_TRUE(Echoes(clients.front(), "let in"));
+  // Now of all times the operator must get in.
+  AdminClient admin(server);
   ASSERT_TRUE(Eventually(
       [&] { return admin.Stats().total().accept_errors_total() > 0; }));
+  const std::int64_t active = admin.Stats().total().connections_active();
+  EXPECT_GT(active, kDescriptors / 2);
+  EXPECT_LT(active, kDescriptors);
   ASSERT_TRUE(Echoes(clients.front(), "established ones go on"));
 
   // The back-off grows to a second; several tries later it has used next to
