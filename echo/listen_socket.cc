@@ -18,7 +18,7 @@ namespace {
 
 absl::Status ListenError(const SocketAddress& address, int error) {
   const auto failed =
-      [&](const char* reason, const char* name, std::string message,
+      [&](const char* reason, const char* name, const std::string& message,
           absl::StatusCode code = absl::StatusCode::kFailedPrecondition) {
         return ControlError(
             code, message, {.reason = reason, .field = "", .errno_name = name});

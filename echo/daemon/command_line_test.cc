@@ -29,7 +29,7 @@ absl::StatusOr<CommandLine> Parse(std::vector<std::string> words) {
 std::string Problem(const std::vector<std::string>& words) {
   const absl::Status status = Parse(words).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  const std::string message(status.message());
+  std::string message(status.message());
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   return message;
 }
