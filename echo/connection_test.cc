@@ -14,6 +14,7 @@
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
+#include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
@@ -21,6 +22,7 @@ namespace echod {
 namespace {
 
 using testing::Eventually;
+using testing::Pattern;
 using testing::TcpClient;
 using End = TcpClient::End;
 
@@ -31,17 +33,6 @@ EchoServerOptions With(ListenerSettings settings) {
 }
 
 EchoServerOptions Raw() { return With({.mode = EchoMode::kRaw}); }
-
-// Bytes that tell where they stand, so that a lost or doubled one shows.
-std::string Pattern(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (char& byte : bytes) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
 
 std::int64_t Closed(TestServer& server, CloseReason reason) {
   return server.control()
@@ -168,7 +159,7 @@ TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
   const std::string bytes = Pattern(256 << 20);
   std::size_t sent = SendUntilStuck(server, client, bytes, 1);
-  ListenerUpdate raise{.id = "default"};
+  ListenerUpdate raise = Update();
   raise.max_buffered_bytes = 4 << 20;
   ASSERT_TRUE(server.Update(raise).ok());
   sent += SendUntilStuck(server, client, bytes.substr(sent), 1);
@@ -208,7 +199,7 @@ TEST(ConnectionTest, AnIdleTimeoutThatIsSetLaterHoldsForLivingConnections) {
   ASSERT_TRUE(client.Send("a\n"));
   ASSERT_EQ(client.Read(11), "YOU SAID a\n");
   server.clock().Advance(absl::Hours(1));
-  ListenerUpdate update{.id = "default"};
+  ListenerUpdate update = Update();
   update.idle_timeout = absl::Minutes(1);
   ASSERT_TRUE(server.Update(update).ok());
   EXPECT_EQ(client.WaitForEnd(), End::kEof);

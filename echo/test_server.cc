@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "echo/base/check.h"
+#include "echo/listen_socket.h"
 
 namespace echod {
 
@@ -89,5 +90,28 @@ void TestServer::DrainAndWait(const DrainOptions& options) {
 }
 
 void TestServer::WaitUntilStopped() { when_stopped_.wait(); }
+
+EchoServerOptions Workers(int count) {
+  EchoServerOptions options;
+  options.worker_count = count;
+  return options;
+}
+
+ListenerUpdate Update() {
+  ListenerUpdate update;
+  update.id = "default";
+  return update;
+}
+
+ListenerUpdate MoveTo(int port) {
+  ListenerUpdate update = Update();
+  update.port = port;
+  return update;
+}
+
+int HeldPort(UniqueFd& holder) {
+  holder = *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
+  return LocalAddress(holder.get()).port();
+}
 
 }  // namespace echod

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "echo/base/fake_clock.h"
 #include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
 #include "echo/echo_server.h"
 #include "echo/event/event_loop.h"
 #include "echo/reply.h"
@@ -63,6 +64,16 @@ class TestServer {
   std::unique_ptr<EchoServer> server_;
   std::thread thread_;
 };
+
+// Options of a server with so many workers.
+EchoServerOptions Workers(int count);
+
+// A change to the test server's listener: of nothing yet, or of its port.
+ListenerUpdate Update();
+ListenerUpdate MoveTo(int port);
+
+// A port of loopback, held by `holder`; free as soon as that lets go of it.
+int HeldPort(UniqueFd& holder);
 
 }  // namespace echod
 

@@ -9,19 +9,16 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/conversation.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Echoes;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
-
-bool Echoes(TcpClient& client, const std::string& line) {
-  return client.Send(line + "\n") &&
-         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
-}
 
 TEST(AdminTest, TellsWhatRuns) {
   const ServerProcess server({"--workers=2", "--max_line_bytes=1000"});

@@ -11,31 +11,18 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Echoes;
 using testing::Eventually;
+using testing::Pattern;
 using testing::TcpClient;
 using End = TcpClient::End;
-
-bool Echoes(TcpClient& client, const std::string& line) {
-  return client.Send(line + "\n") &&
-         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
-}
-
-// Bytes that tell where they stand.
-std::string Pattern(std::size_t size) {
-  std::string bytes(size, '\0');
-  std::uint32_t state = 1;
-  for (char& byte : bytes) {
-    state = state * 1664525 + 1013904223;
-    byte = static_cast<char>(state >> 24);
-  }
-  return bytes;
-}
 
 TEST(EchoTest, HoldsTheTutorialsConversation) {
   const ServerProcess server;

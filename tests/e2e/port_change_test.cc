@@ -13,21 +13,18 @@
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Echoes;
 using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
-
-bool Echoes(TcpClient& client, const std::string& line) {
-  return client.Send(line + "\n") &&
-         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
-}
 
 // A port that was free a moment ago: it belonged to a server that has ended.
 int FreePort() { return ServerProcess().echo_address().port(); }

@@ -10,6 +10,7 @@
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/server_process.h"
+#include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
@@ -18,14 +19,10 @@ namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+using testing::Echoes;
 using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
-
-bool Echoes(TcpClient& client, const std::string& line) {
-  return client.Send(line + "\n") &&
-         client.Read(line.size() + 10) == "YOU SAID " + line + "\n";
-}
 
 // Follows the server's health on a stream of its own.
 class HealthWatch {
