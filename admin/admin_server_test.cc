@@ -7,11 +7,14 @@
 #include <grpcpp/security/credentials.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "admin/fake_server_control.h"
 #include "echo/control_error.h"

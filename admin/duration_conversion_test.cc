@@ -1,5 +1,7 @@
 #include "admin/duration_conversion.h"
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "echo/control_error.h"
 #include "gtest/gtest.h"

@@ -1,11 +1,14 @@
 #include "admin/listener_update.h"
 
+#include <cstddef>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "admin/duration_conversion.h"
 #include "admin/resource_names.h"
 #include "echo/control_error.h"

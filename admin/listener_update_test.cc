@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "echo/control_error.h"
 #include "gtest/gtest.h"
 

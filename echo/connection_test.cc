@@ -4,10 +4,12 @@
 
 #include "echo/connection.h"
 
+#include <cstddef>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "echo/close_reason.h"

@@ -1,6 +1,7 @@
 #include "echo/echo_server.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <utility>
 

@@ -2,6 +2,7 @@
 #define ECHO_ECHO_SERVER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>

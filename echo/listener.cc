@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "echo/control_error.h"
 #include "echo/listen_socket.h"
 #include "echo/listener_settings.h"

@@ -1,5 +1,6 @@
 #include "echo/listener_settings.h"
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cstdint>
+
 namespace echod {
 
 std::optional<TcpInfo> ReadTcpInfo(int fd) {

@@ -1,6 +1,7 @@
 #ifndef ECHO_TEST_SERVER_H_
 #define ECHO_TEST_SERVER_H_
 
+#include <cstdint>
 #include <functional>
 #include <future>
 #include <memory>

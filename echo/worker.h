@@ -14,6 +14,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "echo/base/clock.h"
 
 namespace echod {

@@ -1,6 +1,7 @@
 #include "echo/event/event_loop.h"
 
 #include <csignal>
+#include <cstddef>
 #include <memory>
 #include <thread>
 #include <utility>

@@ -1,5 +1,6 @@
 // The admin API of the real program, through the generated client.
 
+#include <cstddef>
 #include <cstdint>
 #include <set>
 #include <string>

@@ -1,11 +1,14 @@
 // How the program ends: signals, drains, exit statuses.
 
+#include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
