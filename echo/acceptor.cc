@@ -48,7 +48,9 @@ Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks)
   ECHOD_CHECK(event_add(readable_.get(), nullptr) == 0);
 }
 
-void Acceptor::StopHandshakes() { echod::StopHandshakes(listening_.get()); }
+void Acceptor::StopHandshakes() {
+  handshakes_ = echod::StopHandshakes(listening_.get());
+}
 
 void Acceptor::AcceptWaiting() { AcceptUpTo(std::numeric_limits<int>::max()); }
 
@@ -70,6 +72,7 @@ Acceptor::Outcome Acceptor::AcceptOne() {
                             reinterpret_cast<sockaddr*>(&storage), &length,
                             SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.valid()) {
+      if (handshakes_ == HandshakeStop::kHopLimit) LiftHopLimit(socket.get());
       const bool last = socket.get() >= descriptor_ceiling_;
       back_off_ = absl::ZeroDuration();
       callbacks_.on_accept(std::move(socket),

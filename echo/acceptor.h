@@ -7,6 +7,7 @@
 #include "echo/base/unique_fd.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/listen_socket.h"
 
 namespace echod {
 
@@ -61,6 +62,7 @@ class Acceptor {
   Timer retry_;
   const int descriptor_ceiling_;  // connections are to have lower ones
   absl::Duration back_off_ = absl::ZeroDuration();  // zero: accepting
+  HandshakeStop handshakes_ = HandshakeStop::kNone;
   bool in_episode_ = false;  // from the first failure until the queue is empty
 };
 

@@ -68,6 +68,15 @@ bool SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+constexpr int kHighestHopLimit = 255;
+
+// Of both families: an IPv6 socket gets IPv4 packets, too.
+bool SetHopLimit(int fd, int least) {
+  const bool ipv6 = !LocalAddress(fd).is_ipv6() ||
+                    SetOption(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least);
+  return SetOption(fd, IPPROTO_IP, IP_MINTTL, least) && ipv6;
+}
+
 // An errno, or 0 and a socket.
 int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
   UniqueFd fd(socket(address.is_ipv6() ? AF_INET6 : AF_INET,
@@ -108,7 +117,7 @@ absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
   return listening;
 }
 
-void StopHandshakes(int listen_fd) {
+bool StopHandshakesByFilter(int listen_fd) {
   // The packet begins at its TCP header; byte 13 holds the flags. Drop what has
   // SYN; let the rest pass, for a handshake's last ACK has none.
   sock_filter code[] = {
@@ -119,11 +128,24 @@ void StopHandshakes(int listen_fd) {
   };
   const sock_fprog program = {.len = sizeof code / sizeof code[0],
                               .filter = code};
-  if (setsockopt(listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-                 sizeof program) != 0) {
-    LogWarning(absl::StrCat("cannot stop handshakes before the port closes: ",
-                            std::strerror(errno)));
-  }
+  return setsockopt(listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                    sizeof program) == 0;
+}
+
+bool StopHandshakesByHopLimit(int listen_fd) {
+  return SetHopLimit(listen_fd, kHighestHopLimit);
+}
+
+void LiftHopLimit(int accepted_fd) { SetHopLimit(accepted_fd, 0); }
+
+HandshakeStop StopHandshakes(int listen_fd) {
+  if (StopHandshakesByFilter(listen_fd)) return HandshakeStop::kFilter;
+  if (StopHandshakesByHopLimit(listen_fd)) return HandshakeStop::kHopLimit;
+  LogWarning(absl::StrCat("this system lets echod stop no handshakes (",
+                          std::strerror(errno),
+                          "): who is connecting while the port closes may be "
+                          "reset"));
+  return HandshakeStop::kNone;
 }
 
 }  // namespace echod

@@ -17,12 +17,31 @@ namespace echod {
 absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
                                           int backlog);
 
+// How a listening socket was brought to answer no new handshake.
+enum class HandshakeStop {
+  kNone,      // not at all: the kernel refused both
+  kFilter,    // a classic BPF filter drops every SYN
+  kHopLimit,  // it takes only what no router has passed on; see LiftHopLimit
+};
+
 // From here on the socket answers no new handshake: a SYN that comes is
 // dropped, and its sender tries again and finds the port closed. Handshakes
 // under way are completed, and can be accepted still. A listening socket that
 // is closed without this resets the connections that were established after the
 // last accept.
-void StopHandshakes(int listen_fd);
+//
+// Takes the filter, or the hop limit where this process may not attach filters.
+// Logs a warning when neither is to be had.
+HandshakeStop StopHandshakes(int listen_fd);
+
+// The two ways; false where the kernel does not allow it.
+//
+// The hop limit is weaker: a peer that sends with the highest there is (255)
+// gets past it, and a socket that is accepted later inherits it and hears next
+// to nothing until LiftHopLimit.
+bool StopHandshakesByFilter(int listen_fd);
+bool StopHandshakesByHopLimit(int listen_fd);
+void LiftHopLimit(int accepted_fd);
 
 }  // namespace echod
 
