@@ -203,6 +203,18 @@ TEST_F(AdminServerTest, AFailedUpdateKeepsItsCodeReasonAndErrno) {
             "listener.port");
 }
 
+TEST_F(AdminServerTest, AnErrorFitsIntoTrailersHoweverLongTheRequest) {
+  std::string name;
+  for (int i = 0; i < 30'000; ++i) name += "\u00e4";
+  admin::v1::GetListenerRequest get;
+  get.set_name(name);
+  admin::v1::Listener listener;
+  const grpc::Status status = Call(&Stub::GetListener, get, &listener);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_LT(status.error_message().size(), 1010u);
+  EXPECT_EQ(Field(status), "name");
+}
+
 TEST_F(AdminServerTest, ClosesByTheModeAskedFor) {
   admin::v1::CloseConnectionRequest request;
   request.set_name("connections/2");
@@ -317,7 +329,11 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
   auto watch = stub_->WatchStats(&context, request);
   admin::v1::Stats stats;
   ASSERT_TRUE(watch->Read(&stats));
+  control_.stats.total.accepted = 99;
   server_->Shutdown(absl::Seconds(30));
+  // The last figures, and the end.
+  ASSERT_TRUE(watch->Read(&stats));
+  EXPECT_EQ(stats.total().connections_accepted_total(), 99);
   EXPECT_FALSE(watch->Read(&stats));
   EXPECT_TRUE(watch->Finish().ok());
   server_->Shutdown(absl::ZeroDuration());  // again: nothing to do

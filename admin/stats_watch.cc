@@ -41,7 +41,7 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
         return;
       }
     }
-    Finish(end_status_);
+    FinishWatch();
   }
 
   void OnCancel() override { End(grpc::Status::CANCELLED); }
@@ -60,7 +60,17 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
         return;
       }
     }
-    Finish(end_status_);
+    FinishWatch();
+  }
+
+  void FinishWatch() {
+    if (!end_status_.ok()) {
+      Finish(end_status_);
+      return;
+    }
+    // How it has ended is what an operator has been waiting for.
+    stats_ = ToProto(control_.GetStats());
+    StartWriteAndFinish(&stats_, grpc::WriteOptions(), end_status_);
   }
 
   void WriteNext() {

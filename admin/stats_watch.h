@@ -25,7 +25,8 @@ class StatsWatches {
   grpc::ServerWriteReactor<admin::v1::Stats>* Start(
       const ServerControl& control, absl::Duration interval);
 
-  // Ends all of them, with OK, and every one that is started later.
+  // Ends all of them, with the figures of this moment and OK, and every one
+  // that is started later.
   void Stop();
 
  private:

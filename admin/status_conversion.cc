@@ -1,17 +1,35 @@
 #include "admin/status_conversion.h"
 
+#include <cstddef>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "echo/control_error.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 
 namespace echod {
+namespace {
+
+// A status travels in HTTP/2 trailers, whose size clients limit; a message may
+// repeat what the request said, however long that was.
+constexpr std::size_t kMostMessageBytes = 1000;
+
+std::string Shortened(absl::string_view message) {
+  if (message.size() <= kMostMessageBytes) return std::string(message);
+  std::size_t size = kMostMessageBytes;
+  // Not in the middle of a UTF-8 character.
+  while (size > 0 && (message[size] & 0xC0) == 0x80) --size;
+  return absl::StrCat(message.substr(0, size), "...");
+}
+
+}  // namespace
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const ErrorDetail detail = GetErrorDetail(status);
-  const std::string message(status.message());
+  const std::string message = Shortened(status.message());
 
   google::rpc::Status rich;
   rich.set_code(static_cast<int>(status.code()));
