@@ -2,7 +2,6 @@
 
 #include <cstdint>
 
-#include "absl/strings/str_cat.h"
 #include "echo/control_error.h"
 
 namespace echod {
@@ -36,9 +35,7 @@ absl::StatusOr<absl::Duration> ParseDuration(
   if (duration.seconds() < 0 || duration.seconds() > kMostSeconds ||
       duration.nanos() < 0 || duration.nanos() > kMostNanos) {
     return InvalidFieldError(
-        field, absl::StrCat("a duration of ", duration.seconds(), " s and ",
-                            duration.nanos(),
-                            " ns is out of bounds; it cannot be less than 0"));
+        field, "the duration is less than 0, or none that the protocol allows");
   }
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());

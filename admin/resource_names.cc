@@ -48,7 +48,7 @@ absl::StatusOr<std::uint64_t> ParseConnectionName(absl::string_view name,
   absl::string_view text = name;
   std::uint64_t number = 0;
   if (!absl::ConsumePrefix(&text, kConnections) || !IsDigits(text) ||
-      !absl::SimpleAtoi(text, &number)) {
+      !absl::SimpleAtoi(text, &number) || ConnectionName(number) != name) {
     return InvalidFieldError(
         field, absl::StrCat("'", name,
                             "' is not the name of a connection; write "

@@ -23,9 +23,9 @@ TEST(ResourceNamesTest, RefusesOthersAndNamesTheField) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     EXPECT_EQ(GetErrorDetail(status).field, "some.name") << name;
   }
-  for (const char* name :
-       {"", "7", "connections/", "connections/-1", "connections/ 7",
-        "connections/7x", "connections/18446744073709551616"}) {
+  for (const char* name : {"", "7", "connections/", "connections/-1",
+                           "connections/ 7", "connections/07", "connections/7x",
+                           "connections/18446744073709551616"}) {
     const absl::Status status = ParseConnectionName(name, "name").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
   }

@@ -42,6 +42,8 @@ ConnectionContext::ConnectionContext(EventLoop& event_loop, Clock& time,
       worker_index(worker),
       on_closed(std::move(closed)),
       read_buffer(kReadBytes),
+      wall_epoch_(time.WallNow() -
+                  absl::FromChrono(time.MonotonicNow().time_since_epoch())),
       wheel_(time.MonotonicNow()),
       tick_(event_loop, [this] { OnTick(); }) {}
 
@@ -375,8 +377,6 @@ std::int64_t Connection::UnansweredBytes() const {
 }
 
 ConnectionInfo Connection::Describe(bool with_tcp_info) const {
-  const MonotonicTime now = context_.clock.MonotonicNow();
-  const absl::Time wall = context_.clock.WallNow();
   ConnectionInfo info;
   info.number = number_;
   info.listener_id = listener_.id;
@@ -385,8 +385,8 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.state = state_;
   info.remote_address = remote_.ToString();
   info.local_address = LocalAddress(fd_).ToString();
-  info.create_time = wall - absl::FromChrono(now - created_);
-  info.last_active_time = wall - absl::FromChrono(now - last_active_);
+  info.create_time = context_.WallTime(created_);
+  info.last_active_time = context_.WallTime(last_active_);
   info.bytes_received = bytes_received_;
   info.bytes_sent = bytes_sent_;
   info.bytes_buffered = buffered_ + UnansweredBytes();

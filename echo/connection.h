@@ -8,6 +8,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
@@ -41,6 +42,12 @@ class ConnectionContext {
   ConnectionContext(EventLoop& event_loop, Clock& time, int worker,
                     ClosedCallback closed);
 
+  // The wall's time of a moment, by one reading of both clocks at the start: a
+  // connection's times do not move when the wall's clock is set.
+  absl::Time WallTime(MonotonicTime time) const {
+    return wall_epoch_ + absl::FromChrono(time.time_since_epoch());
+  }
+
   // Calls `connection.OnDeadline()` at `deadline`, soon after, or earlier.
   void Schedule(Connection& connection, MonotonicTime deadline);
 
@@ -57,6 +64,7 @@ class ConnectionContext {
  private:
   void OnTick();
 
+  const absl::Time wall_epoch_;  // of the monotonic clock
   DeadlineWheel wheel_;
   Timer tick_;  // runs only while there are deadlines
 };

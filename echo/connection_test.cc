@@ -296,6 +296,10 @@ TEST(ConnectionTest, DescribesItself) {
   EXPECT_EQ(info.bytes_buffered, 2);
   EXPECT_EQ(info.lines_echoed, 1);
   EXPECT_FALSE(info.reading_paused);
+  EXPECT_EQ(info.create_time, server.clock().WallNow());
+  server.clock().Advance(absl::Seconds(9));
+  EXPECT_EQ(server.Get(1)->create_time, info.create_time);
+  EXPECT_EQ(server.Get(1)->last_active_time, info.last_active_time);
   ASSERT_TRUE(info.tcp_info.has_value());
   EXPECT_GT(info.tcp_info->congestion_window, 0);
 }

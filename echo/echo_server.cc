@@ -191,8 +191,10 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
                   ? absl::StatusOr<ListenerInfo>(ServerDrainingError())
                   : changed->second->Describe());
       });
+  const std::string before = listener.bound_address().ToString();
   listener.Apply(*std::move(plan), [all_done]() mutable { all_done.reset(); });
   if (new_settings) {
+    LogInfo(absl::StrCat("listener ", listener.id(), " has other settings"));
     for (const auto& worker : workers_) {
       worker->Post(
           [id = listener.id(), settings = listener.settings(),
@@ -200,6 +202,8 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
     }
   }
   if (new_socket) {
+    LogInfo(absl::StrCat("listener ", listener.id(), " moves from ", before,
+                         " to ", listener.bound_address().ToString()));
     EndOldGenerations(listener, update.drain);
   }
   Publish();
@@ -281,8 +285,12 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
   const absl::Duration grace =
       options.grace_period.value_or(options_.drain_grace_period);
   drain_timeout_ = options.deadline.value_or(options_.drain_timeout);
-  LogInfo(absl::StrCat("draining: accepting for ", absl::FormatDuration(grace),
-                       " more, then connections have ",
+  const std::string accepting =
+      grace > absl::ZeroDuration()
+          ? absl::StrCat("accepting for ", absl::FormatDuration(grace),
+                         " more, then ")
+          : "";
+  LogInfo(absl::StrCat("draining: ", accepting, "connections have ",
                        absl::FormatDuration(drain_timeout_), " to end"));
   if (options_.on_draining) options_.on_draining();
   grace_timer_.Arm(grace);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "echo/base/check.h"
+#include "echo/base/logging.h"
 
 namespace echod {
 namespace {
@@ -92,6 +93,11 @@ void Worker::Adopt(const std::string& listener_id, AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
   Listener& listener = *listeners_.at(listener_id);
   const std::uint64_t number = accepted.number;
+  if (LogsDebug()) {
+    LogDebug(absl::StrCat("connection ", number, " opened by ",
+                          accepted.remote.ToString(), " on listener ",
+                          listener_id));
+  }
   // Numbers grow, so the place is at the end.
   connections_.emplace_hint(
       connections_.end(), number,
@@ -111,6 +117,10 @@ void Worker::OnClosed(Connection& connection, CloseReason reason) {
   Listener& listener = *listeners_.at(connection.listener().id);
   listener.shared_by_connections.stats->closed[static_cast<std::size_t>(reason)]
       .Add(1);
+  if (LogsDebug()) {
+    LogDebug(absl::StrCat("connection ", connection.number(),
+                          " closed: ", CloseReasonName(reason)));
+  }
   connections_.erase(connection.number());
   listener.stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);

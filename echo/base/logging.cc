@@ -49,6 +49,8 @@ void SetLogLevel(LogLevel level) {
   }
 }
 
+bool LogsDebug() { return Logger().should_log(spdlog::level::debug); }
+
 void LogDebug(absl::string_view message) {
   Logger().log(spdlog::level::debug, View(message));
 }

@@ -11,6 +11,10 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 // Sets the least level that is written. Thread-safe.
 void SetLogLevel(LogLevel level);
 
+// Whether debug lines are written: whoever has to put one together first asks.
+// Thread-safe.
+bool LogsDebug();
+
 // Writes one line. Thread-safe. For things that happen rarely, never for each
 // connection or byte, debug lines apart.
 void LogDebug(absl::string_view message);

@@ -17,7 +17,7 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == absl::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' has no port; write host:port, such as [::]:8080"));
+        "'", text, "' has no port; write host:port, such as 127.0.0.1:8080"));
   }
   absl::string_view host = text.substr(0, colon);
   const absl::string_view port_text = text.substr(colon + 1);
@@ -64,7 +64,7 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
   return absl::InvalidArgumentError(
       absl::StrCat("'", host,
                    "' is not an IP address; write a number such as 127.0.0.1 "
-                   "or ::1, or :: for all addresses"));
+                   "or [::1], or [::] for all addresses"));
 }
 
 SocketAddress SocketAddress::FromKernel(const sockaddr_storage& storage) {

@@ -88,11 +88,12 @@ absl::Status SetFlag(absl::string_view name,
   }
   if (detail.empty() && flag.IsOfType<absl::Duration>()) {
     detail = "write a number and its unit, such as 30s or 5m";
+  } else if (detail.empty()) {
+    detail = "write a whole number";
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("flag --", name, " cannot be '", *value, "'",
-                   detail.empty() ? "" : ": ", detail, "; the default is '",
-                   flag.DefaultValue(), "', and --help says more"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "flag --", name, " cannot be '", *value, "'", ": ", detail,
+      "; the default is '", flag.DefaultValue(), "', and --help says more"));
 }
 
 std::string HelpText(const Flags& flags) {
@@ -125,7 +126,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     absl::ConsumePrefix(&argument, "-");
     const std::size_t equals = argument.find('=');
     const absl::string_view name = argument.substr(0, equals);
-    if (name == "help") {
+    if (name == "help" || name == "h") {
       return CommandLine{.result = CommandLineResult::kAnswer,
                          .answer = HelpText(flags)};
     }

@@ -78,7 +78,14 @@ class Daemon {
     if (!admin.ok()) return admin.status();
     admin_ = *std::move(admin);
     admin_->SetServing(true);
-    return PublishAddresses();
+    if (absl::Status told = PublishAddresses(); !told.ok()) return told;
+    for (const ListenerInfo& listener : server_.ListListeners()) {
+      LogInfo(absl::StrCat("listener ", listener.id, " accepts on ",
+                           listener.bound_address));
+    }
+    LogInfo(
+        absl::StrCat("the admin service accepts on ", admin_->bound_address()));
+    return absl::OkStatus();
   }
 
   // Until the data plane has ended; then the exit status.
@@ -90,7 +97,7 @@ class Daemon {
     admin_->Shutdown(kAdminShutdownTimeout);
     const bool clean = server_.DrainedCleanly();
     LogInfo(clean ? "stopped: every connection got what it was owed"
-                  : "stopped: connections were cut off");
+                  : "stopped: some connections were cut off");
     return clean && signals_ < 2 ? 0 : kExitCutOff;
   }
 
@@ -112,7 +119,7 @@ class Daemon {
     return options;
   }
 
-  // Tells scripts and people where it accepts now.
+  // Tells scripts where it accepts now.
   absl::Status PublishAddresses() {
     BoundAddresses bound;
     bound.admin = admin_->bound_address();
@@ -123,10 +130,6 @@ class Daemon {
       absl::Status written = WritePortFile(config_.port_file, bound);
       if (!written.ok()) return written;
     }
-    for (const auto& [id, address] : bound.listeners) {
-      LogInfo(absl::StrCat("listener ", id, " accepts on ", address));
-    }
-    LogInfo(absl::StrCat("the admin service accepts on ", bound.admin));
     return absl::OkStatus();
   }
 
