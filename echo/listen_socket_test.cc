@@ -60,7 +60,8 @@ struct Stop {
 class StopHandshakesTest : public ::testing::TestWithParam<Stop> {
  protected:
   void SetUp() override {
-    const UniqueFd other = *OpenListenSocket(*SocketAddress::Parse("[::]:0"), 1);
+    const UniqueFd other =
+        *OpenListenSocket(*SocketAddress::Parse("[::]:0"), 1);
     if (!GetParam().stop(other.get()) && errno == EPERM) {
       GTEST_SKIP() << "this system allows it only to a privileged process";
     }
