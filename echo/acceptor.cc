@@ -1,6 +1,7 @@
 #include "echo/acceptor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -52,16 +53,27 @@ void Acceptor::StopHandshakes() {
   handshakes_ = echod::StopHandshakes(listening_.get());
 }
 
-void Acceptor::AcceptWaiting() { AcceptUpTo(std::numeric_limits<int>::max()); }
+bool Acceptor::AcceptWaiting() {
+  return HasRoom() ? AcceptUpTo(std::numeric_limits<int>::max()) ==
+                         Outcome::kNothingWaits
+                   : !SomebodyWaits();
+}
+
+bool Acceptor::SomebodyWaits() const {
+  pollfd waiting = {.fd = listening_.get(), .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, 0) > 0;
+}
 
 void Acceptor::OnReadable(evutil_socket_t /*fd*/, short /*what*/, void* self) {
   static_cast<Acceptor*>(self)->AcceptUpTo(kAcceptsPerTurn);
 }
 
-void Acceptor::AcceptUpTo(int most) {
+Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
   for (int i = 0; i < most; ++i) {
-    if (AcceptOne() != Outcome::kAccepted) return;
+    const Outcome outcome = AcceptOne();
+    if (outcome != Outcome::kAccepted) return outcome;
   }
+  return Outcome::kAccepted;
 }
 
 Acceptor::Outcome Acceptor::AcceptOne() {

@@ -42,15 +42,19 @@ class Acceptor {
   // accepted still, until the Acceptor is destroyed.
   void StopHandshakes();
 
-  // Accepts all that waits at this moment.
-  void AcceptWaiting();
+  // Accepts all that waits at this moment. False when some of it has to go on
+  // waiting, since descriptors have run out.
+  bool AcceptWaiting();
+
+  // Whether somebody waits to be accepted.
+  bool SomebodyWaits() const;
 
  private:
   enum class Outcome { kAccepted, kNothingWaits, kExhausted };
 
   static void OnReadable(evutil_socket_t fd, short what, void* self);
   Outcome AcceptOne();
-  void AcceptUpTo(int most);
+  Outcome AcceptUpTo(int most);
   bool HasRoom() const;
   void Retry();
   void BackOff(int error);

@@ -1,5 +1,6 @@
 #include "echo/connection.h"
 
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -25,13 +26,23 @@ constexpr std::size_t kAnswerBatchBytes = 64 * 1024;
 // What a single line may leave of memory in the worker's batch buffer.
 constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
 
-// How long a peer that was sent everything and a FIN may take to close, too.
-// Its late bytes are thrown away meanwhile; to close at once would answer them
-// with a reset, and that could overtake what it has not read yet.
+// How long a peer that has got everything and a FIN may take to close, too. Its
+// late bytes are thrown away meanwhile; to close at once would answer them with
+// a reset, and that could overtake what it has not read yet.
 constexpr std::chrono::seconds kLinger{2};
+
+// How often to look whether a peer that has closed already has got everything.
+constexpr std::chrono::milliseconds kDeliveryPoll{100};
 
 // How long a peer may take to read the error about its line.
 constexpr std::chrono::seconds kErrorTimeout{10};
+
+// Bytes that the kernel has taken and the peer's has not confirmed. They are
+// lost when a reset is sent, or comes in answer to the peer's late bytes.
+int UnacknowledgedBytes(int fd) {
+  int bytes = 0;
+  return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
 
 }  // namespace
 
@@ -284,15 +295,33 @@ void Connection::Proceed() {
     return;
   }
   if (buffered_ > 0 || !held_.empty()) return;
-  if (remote_closed_) {
+  if (fin_sent_) {
+    if (!remote_closed_) return;
+    if (UnacknowledgedBytes(fd_) == 0) {
+      End(reason_, /*reset=*/false);
+    } else {
+      linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
+      ScheduleDeadline();
+    }
+    return;
+  }
+  // The kernel delivers what it has after the socket is closed; but not where
+  // the network goes with the process, as in a container: so a drain waits.
+  const bool drains = hard_deadline_ != MonotonicTime::max();
+  if (remote_closed_ && (!drains || UnacknowledgedBytes(fd_) == 0)) {
     End(reason_, /*reset=*/false);
-  } else if (state_ == State::kClosing && !fin_sent_) {
+  } else if (remote_closed_ || state_ == State::kClosing) {
+    state_ = State::kClosing;
     fin_sent_ = true;
     shutdown(fd_, SHUT_WR);
-    hard_deadline_ =
-        std::min(hard_deadline_, context_.clock.MonotonicNow() + kLinger);
+    linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
     ScheduleDeadline();
   }
+}
+
+MonotonicTime::duration Connection::LingerStep() const {
+  if (remote_closed_) return kDeliveryPoll;
+  return kLinger;
 }
 
 void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
@@ -344,24 +373,51 @@ void Connection::OnSettingsChanged() {
 
 void Connection::OnDeadline() {
   const MonotonicTime now = context_.clock.MonotonicNow();
-  if (hard_deadline_ <= now) {
-    if (fin_sent_ || reason_ == CloseReason::kLineTooLong) {
-      End(reason_, /*reset=*/!fin_sent_);
-    } else {
-      End(CloseReason::kDrainDeadline, /*reset=*/true);
-    }
+  if (fin_sent_ && std::min(linger_deadline_, hard_deadline_) <= now) {
+    OnLingerDeadline(now);
+  } else if (hard_deadline_ <= now) {
+    End(reason_ == CloseReason::kLineTooLong ? reason_
+                                             : CloseReason::kDrainDeadline,
+        /*reset=*/true);
   } else if (IdleDeadline() <= now) {
-    // What waits for a peer that takes nothing must not wait in the kernel,
-    // too.
-    End(CloseReason::kIdleTimeout, /*reset=*/buffered_ > 0);
+    OnIdleDeadline(now);
   } else {
     ScheduleDeadline();
   }
   Settle();
 }
 
+void Connection::OnLingerDeadline(MonotonicTime now) {
+  if (UnacknowledgedBytes(fd_) == 0) {
+    End(reason_, /*reset=*/false);
+  } else if (hard_deadline_ <= now) {
+    End(reason_ == CloseReason::kLineTooLong ? reason_
+                                             : CloseReason::kDrainDeadline,
+        /*reset=*/true);
+  } else {
+    linger_deadline_ = now + LingerStep();
+    ScheduleDeadline();
+  }
+}
+
+void Connection::OnIdleDeadline(MonotonicTime now) {
+  // A peer that reads slowly may take megabytes from the kernel before that
+  // asks for more: what it has confirmed counts, too.
+  const int unacknowledged = UnacknowledgedBytes(fd_);
+  if (unacknowledged > 0 && unacknowledged != unacknowledged_seen_) {
+    unacknowledged_seen_ = unacknowledged;
+    last_active_ = now;
+    ScheduleDeadline();
+    return;
+  }
+  // What waits for a peer that takes nothing must not wait in the kernel, too.
+  End(CloseReason::kIdleTimeout,
+      /*reset=*/buffered_ > 0 || unacknowledged > 0);
+}
+
 void Connection::ScheduleDeadline() {
-  const MonotonicTime deadline = std::min(hard_deadline_, IdleDeadline());
+  const MonotonicTime deadline =
+      std::min({hard_deadline_, linger_deadline_, IdleDeadline()});
   if (deadline == MonotonicTime::max()) return;
   context_.Schedule(*this, deadline);
 }
@@ -389,7 +445,7 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.last_active_time = context_.WallTime(last_active_);
   info.bytes_received = bytes_received_;
   info.bytes_sent = bytes_sent_;
-  info.bytes_buffered = buffered_ + UnansweredBytes();
+  info.bytes_buffered = buffered_ + static_cast<std::int64_t>(held_.size());
   info.lines_echoed = lines_echoed_;
   info.reading_paused = paused_;
   if (with_tcp_info) info.tcp_info = ReadTcpInfo(fd_);

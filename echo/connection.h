@@ -143,6 +143,9 @@ class Connection final : public DeadlineWheel::Entry {
   void Touch() { last_active_ = context_.clock.MonotonicNow(); }
   void ScheduleDeadline();
   MonotonicTime IdleDeadline() const;
+  void OnIdleDeadline(MonotonicTime now);
+  void OnLingerDeadline(MonotonicTime now);
+  MonotonicTime::duration LingerStep() const;
   std::int64_t UnansweredBytes() const;
 
   // Constant after construction.
@@ -176,7 +179,9 @@ class Connection final : public DeadlineWheel::Entry {
   std::int64_t lines_echoed_ = 0;
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
   MonotonicTime last_active_;
-  MonotonicTime hard_deadline_ = MonotonicTime::max();
+  MonotonicTime hard_deadline_ = MonotonicTime::max();    // then it is cut off
+  MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
+  int unacknowledged_seen_ = -1;  // in the kernel, at the last idle deadline
 };
 
 }  // namespace echod

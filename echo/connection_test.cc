@@ -1,6 +1,6 @@
 // One connection's life on real sockets: the conversation, half-close,
-// back-pressure, deadlines. What needs more of the server is in
-// echo_server_test.cc.
+// back-pressure. How the server ends it is in connection_end_test.cc; what
+// needs more of the server in echo_server_test.cc.
 
 #include "echo/connection.h"
 
@@ -27,20 +27,6 @@ using testing::Eventually;
 using testing::Pattern;
 using testing::TcpClient;
 using End = TcpClient::End;
-
-EchoServerOptions With(ListenerSettings settings) {
-  EchoServerOptions options;
-  options.settings = settings;
-  return options;
-}
-
-EchoServerOptions Raw() { return With({.mode = EchoMode::kRaw}); }
-
-std::int64_t Closed(TestServer& server, CloseReason reason) {
-  return server.control()
-      .GetStats()
-      .total.closed[static_cast<std::size_t>(reason)];
-}
 
 TEST(ConnectionTest, AnswersEachLine) {
   TestServer server;
@@ -104,23 +90,6 @@ TEST(ConnectionTest, EchoesThroughASmallWindow) {
   EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
 }
 
-// Fills the connection until neither side takes a byte more; returns what was
-// sent.
-std::size_t SendUntilStuck(TestServer& server, TcpClient& client,
-                           const std::string& bytes, std::uint64_t number) {
-  std::size_t sent = 0;
-  for (;;) {
-    const std::size_t more =
-        client.SendSome(absl::string_view(bytes).substr(sent));
-    sent += more;
-    const absl::StatusOr<ConnectionInfo> info = server.Get(number);
-    EXPECT_TRUE(info.ok());
-    EXPECT_LT(sent, bytes.size()) << "never stuck";
-    if (!info.ok() || sent == bytes.size()) return sent;
-    if (more == 0 && info->reading_paused) return sent;
-  }
-}
-
 TEST(ConnectionTest, StopsReadingAPeerThatDoesNotRead) {
   constexpr std::int64_t kLimit = 256 * 1024;
   TestServer server(
@@ -179,105 +148,6 @@ TEST(ConnectionTest, APeersResetEndsIt) {
   EXPECT_EQ(Closed(server, CloseReason::kPeerReset), 1);
 }
 
-TEST(ConnectionTest, ClosesAnIdleConnectionWhenItsTimeHasCome) {
-  TestServer server(With({.idle_timeout = absl::Seconds(60)}));
-  TcpClient idle = server.Connect();
-  ASSERT_TRUE(idle.Send("a\n"));
-  ASSERT_EQ(idle.Read(11), "YOU SAID a\n");
-  server.clock().Advance(absl::Seconds(59));
-  TcpClient busy = server.Connect();
-  ASSERT_TRUE(busy.Send("b\n"));
-  ASSERT_EQ(busy.Read(11), "YOU SAID b\n");
-  server.clock().Advance(absl::Seconds(2));
-  EXPECT_EQ(idle.WaitForEnd(), End::kEof);
-  ASSERT_TRUE(busy.Send("c\n"));
-  EXPECT_EQ(busy.Read(11), "YOU SAID c\n");
-  EXPECT_EQ(Closed(server, CloseReason::kIdleTimeout), 1);
-}
-
-TEST(ConnectionTest, AnIdleTimeoutThatIsSetLaterHoldsForLivingConnections) {
-  TestServer server;
-  TcpClient client = server.Connect();
-  ASSERT_TRUE(client.Send("a\n"));
-  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
-  server.clock().Advance(absl::Hours(1));
-  ListenerUpdate update = Update();
-  update.idle_timeout = absl::Minutes(1);
-  ASSERT_TRUE(server.Update(update).ok());
-  EXPECT_EQ(client.WaitForEnd(), End::kEof);
-}
-
-TEST(ConnectionTest, AGracefulCloseGivesWhatIsOwedAndAFin) {
-  TestServer server(Raw());
-  const std::string sent = Pattern(2 << 20);
-  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  // All of it has arrived when the server has counted it.
-  std::thread writer([&] { EXPECT_TRUE(client.Send(sent)); });
-  const std::string head = client.Read(1);
-  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
-  const std::string tail = client.ReadToEnd();
-  writer.join();
-  const std::string echoed = head + tail;
-  EXPECT_TRUE(echoed == sent.substr(0, echoed.size()));
-}
-
-TEST(ConnectionTest, AGracefulCloseWaitsForTheEndOfALine) {
-  TestServer server;
-  TcpClient client = server.Connect();
-  ASSERT_TRUE(client.Send("one\nhalf"));
-  ASSERT_EQ(client.Read(13), "YOU SAID one\n");
-  ASSERT_TRUE(Eventually([&] { return server.Get(1)->bytes_received == 8; }));
-  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
-  EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kDraining);
-  ASSERT_TRUE(client.Send(" a line\n"));
-  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
-}
-
-TEST(ConnectionTest, AGracefulCloseCutsOffAtItsDeadline) {
-  EchoServerOptions options;
-  options.drain_timeout = absl::Seconds(30);
-  TestServer server(std::move(options));
-  TcpClient client = server.Connect();
-  ASSERT_TRUE(client.Send("half"));
-  ASSERT_TRUE(Eventually([&] {
-    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
-    return info.ok() && info->bytes_received == 4;
-  }));
-  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
-  server.clock().Advance(absl::Seconds(31));
-  EXPECT_EQ(client.WaitForEnd(), End::kReset);
-  EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
-  // It was the operator's doing, and no fault of the drain that comes later.
-  server.DrainAndWait({});
-  server.OnMainLoop(
-      [](EchoServer& each) { EXPECT_TRUE(each.DrainedCleanly()); });
-}
-
-TEST(ConnectionTest, AfterItsFinItWaitsForThePeersNoLongerThanTheLinger) {
-  TestServer server;
-  TcpClient client = server.Connect();
-  ASSERT_TRUE(client.Send("a\n"));
-  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
-  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
-  ASSERT_EQ(client.WaitForEnd(), End::kEof);
-  ASSERT_TRUE(client.Send("late"));  // thrown away, and no reset for it
-  EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kClosing);
-  server.clock().Advance(absl::Seconds(3));
-  ASSERT_TRUE(Eventually(
-      [&] { return Closed(server, CloseReason::kAdminGraceful) == 1; }));
-  EXPECT_FALSE(server.Get(1).ok());
-}
-
-TEST(ConnectionTest, AResetDropsWhatIsOwed) {
-  TestServer server;
-  TcpClient client = server.Connect();
-  ASSERT_TRUE(client.Send("a\n"));
-  ASSERT_EQ(client.Read(11), "YOU SAID a\n");
-  ASSERT_TRUE(server.Close(1, CloseMode::kReset).ok());
-  EXPECT_EQ(client.WaitForEnd(), End::kReset);
-  EXPECT_EQ(Closed(server, CloseReason::kAdminReset), 1);
-}
-
 TEST(ConnectionTest, DescribesItself) {
   TestServer server;
   TcpClient client = server.Connect();
@@ -293,7 +163,7 @@ TEST(ConnectionTest, DescribesItself) {
   EXPECT_EQ(info.local_address, server.address().ToString());
   EXPECT_EQ(info.bytes_received, 6);
   EXPECT_EQ(info.bytes_sent, 13);
-  EXPECT_EQ(info.bytes_buffered, 2);
+  EXPECT_EQ(info.bytes_buffered, 0);  // half a line has no answer
   EXPECT_EQ(info.lines_echoed, 1);
   EXPECT_FALSE(info.reading_paused);
   EXPECT_EQ(info.create_time, server.clock().WallNow());

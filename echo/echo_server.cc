@@ -60,6 +60,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       workers_(MakeWorkers(options_.worker_count, clock)),
       connections_(main_loop, workers_),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
+      drain_timer_(main_loop, [this] { DrainConnections(); }),
       deadline_timer_(main_loop, [this] { StopNow(); }) {}
 
 EchoServer::~EchoServer() = default;
@@ -192,7 +193,14 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
                   : changed->second->Describe());
       });
   const std::string before = listener.bound_address().ToString();
-  listener.Apply(*std::move(plan), [all_done]() mutable { all_done.reset(); });
+  listener.Apply(*std::move(plan),
+                 [this, &listener, new_socket, drain = update.drain,
+                  generation = listener.generation() + 1, all_done]() mutable {
+                   // Those whose handshake was under way have come since.
+                   if (new_socket)
+                     EndOldGenerations(listener, generation, drain);
+                   all_done.reset();
+                 });
   if (new_settings) {
     LogInfo(absl::StrCat("listener ", listener.id(), " has other settings"));
     for (const auto& worker : workers_) {
@@ -204,7 +212,7 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
   if (new_socket) {
     LogInfo(absl::StrCat("listener ", listener.id(), " moves from ", before,
                          " to ", listener.bound_address().ToString()));
-    EndOldGenerations(listener, update.drain);
+    EndOldGenerations(listener, listener.generation(), update.drain);
   }
   Publish();
   if (new_socket && options_.on_listeners_changed) {
@@ -213,28 +221,28 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
 }
 
 void EchoServer::EndOldGenerations(const Listener& listener,
+                                   std::int64_t generation,
                                    const DrainPolicy& drain) {
   if (drain.mode == DrainPolicy::Mode::kKeep) return;
   for (const auto& worker : workers_) {
-    worker->Post(
-        [this, drain, id = listener.id(), generation = listener.generation(),
-         timeout =
-             drain.timeout.value_or(options_.drain_timeout)](Worker& self) {
-          self.Sweep(
-              [&](const Connection& connection) {
-                return connection.listener().id == id &&
-                       connection.generation() < generation;
-              },
-              drain.spread,
-              [this, drain, timeout](Connection& connection) {
-                if (drain.mode == DrainPolicy::Mode::kReset) {
-                  connection.Reset(CloseReason::kAdminReset);
-                } else {
-                  connection.Drain(CloseReason::kDrained,
-                                   TimeAfter(clock_, timeout));
-                }
-              });
-        });
+    worker->Post([this, drain, id = listener.id(), generation,
+                  timeout = drain.timeout.value_or(options_.drain_timeout)](
+                     Worker& self) {
+      self.Sweep(
+          [&](const Connection& connection) {
+            return connection.listener().id == id &&
+                   connection.generation() < generation;
+          },
+          drain.spread,
+          [this, drain, timeout](Connection& connection) {
+            if (drain.mode == DrainPolicy::Mode::kReset) {
+              connection.Reset(CloseReason::kAdminReset);
+            } else {
+              connection.Drain(CloseReason::kDrained,
+                               TimeAfter(clock_, timeout));
+            }
+          });
+    });
   }
 }
 
@@ -298,11 +306,12 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
 }
 
 void EchoServer::CloseListeners() {
-  listeners_closing_ = listeners_.size();
+  // A listener takes longer to close where descriptors have run out, and what
+  // waits in its queue needs those of connections that end: so these begin to.
+  drain_steps_left_ = listeners_.size() + 1;
+  drain_timer_.Arm(Listener::kHandshakeGrace);
   for (const auto& [id, listener] : listeners_) {
-    listener->Stop([this] {
-      if (--listeners_closing_ == 0) DrainConnections();
-    });
+    listener->Stop([this] { OnDrainStep(); });
   }
   Publish();
 }
@@ -310,13 +319,18 @@ void EchoServer::CloseListeners() {
 void EchoServer::DrainConnections() {
   const MonotonicTime deadline = TimeAfter(clock_, drain_timeout_);
   deadline_timer_.Arm(drain_timeout_ + kDeadlineMargin);
+  for (const auto& worker : workers_) {
+    worker->Post([deadline](Worker& self) { self.Drain(deadline); });
+  }
+  OnDrainStep();
+}
+
+void EchoServer::OnDrainStep() {
+  if (--drain_steps_left_ > 0) return;
+  // Every connection there will be is on a worker, or on its way to one.
   workers_draining_ = workers_.size();
   for (const auto& worker : workers_) {
-    worker->Post([this, deadline](Worker& self) {
-      self.Sweep([](const Connection&) { return true; }, absl::ZeroDuration(),
-                 [deadline](Connection& connection) {
-                   connection.Drain(CloseReason::kDrained, deadline);
-                 });
+    worker->Post([this](Worker& self) {
       self.NotifyWhenEmpty(
           [this] { main_loop_.Post([this] { OnWorkerEmpty(); }); });
     });
@@ -331,9 +345,13 @@ void EchoServer::StopNow() {
   ECHOD_DCHECK(main_loop_.InLoopThread());
   if (state_ == State::kStopped || state_ == State::kStarting) return;
   grace_timer_.Disarm();
+  drain_timer_.Disarm();
   deadline_timer_.Disarm();
   for (const auto& worker : workers_) worker->Stop();
   for (const auto& worker : workers_) worker->Join();
+  for (const auto& [id, listener] : listeners_) {
+    lost_waiting_ = lost_waiting_ || listener->LosesSomebody();
+  }
   listeners_.clear();
   state_ = State::kStopped;
   if (options_.on_stopped) options_.on_stopped();
@@ -348,7 +366,7 @@ std::int64_t EchoServer::CutOff() const {
 }
 
 bool EchoServer::DrainedCleanly() const {
-  return CutOff() == cut_off_before_drain_;
+  return CutOff() == cut_off_before_drain_ && !lost_waiting_;
 }
 
 }  // namespace echod

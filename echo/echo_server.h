@@ -98,9 +98,14 @@ class EchoServer final : public ServerControl {
   void OnAccept(Listener& listener, Listener::Accepted accepted);
   Worker& LeastLoadedWorker();
   void UpdateOnLoop(const ListenerUpdate& update, Reply<ListenerInfo> reply);
-  void EndOldGenerations(const Listener& listener, const DrainPolicy& drain);
+  // Ends what came before the listener's `generation`, as `drain` says.
+  void EndOldGenerations(const Listener& listener, std::int64_t generation,
+                         const DrainPolicy& drain);
   void CloseListeners();
   void DrainConnections();
+  // A listener has closed, or the connections have begun to drain. The last
+  // step waits for the workers.
+  void OnDrainStep();
   void OnWorkerEmpty();
   // Connections that ended before they had what they were owed.
   std::int64_t CutOff() const;
@@ -130,9 +135,11 @@ class EchoServer final : public ServerControl {
   std::size_t next_worker_ = 0;
   std::int64_t cut_off_before_drain_ = 0;
   absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
-  std::size_t listeners_closing_ = 0;
+  std::size_t drain_steps_left_ = 0;
+  bool lost_waiting_ = false;  // somebody connected, and was never accepted
   std::size_t workers_draining_ = 0;
   Timer grace_timer_;
+  Timer drain_timer_;
   Timer deadline_timer_;
 };
 

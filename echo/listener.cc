@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <random>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "echo/base/logging.h"
 #include "echo/control_error.h"
 #include "echo/listen_socket.h"
 #include "echo/listener_settings.h"
@@ -17,9 +19,9 @@
 namespace echod {
 namespace {
 
-// How long a socket that retires goes on accepting, for clients whose handshake
-// was under way: their last ACK is a round trip behind.
-constexpr absl::Duration kHandshakeGrace = absl::Milliseconds(100);
+// How long a socket that retires may go on where descriptors have run out, and
+// who waits in its accept queue has to wait longer.
+constexpr std::chrono::seconds kLongestRetirement{10};
 
 // Etags differ between runs, too: a change that was planned against an earlier
 // process must not pass.
@@ -149,10 +151,12 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(const ListenerUpdate& update) {
   }
   plan.address = *address;
   if (!SameSocket(plan.address, address_, bound_address())) {
-    // A port that this listener is only just leaving is free for it.
-    FinishAllRetiring();
     absl::StatusOr<UniqueFd> socket =
         OpenListenSocket(plan.address, plan.settings.backlog);
+    if (!socket.ok() && FinishRetiringOn(plan.address.port())) {
+      // A port that this listener is only just leaving is free for it.
+      socket = OpenListenSocket(plan.address, plan.settings.backlog);
+    }
     if (!socket.ok()) return OwnPortError(std::move(socket).status(), plan);
     plan.socket = *std::move(socket);
   }
@@ -226,28 +230,57 @@ void Listener::Retire(std::unique_ptr<Acceptor> acceptor,
   acceptor->StopHandshakes();
   acceptor->AcceptWaiting();
   auto timer = std::make_unique<Timer>(
-      loop_, [this, which = acceptor.get()] { FinishRetiring(which); });
+      loop_, [this, which = acceptor.get()] { OnRetiringTimer(which); });
   timer->Arm(kHandshakeGrace);
   retiring_.push_back({.acceptor = std::move(acceptor),
                        .timer = std::move(timer),
+                       .give_up = clock_.MonotonicNow() + kLongestRetirement,
                        .done = std::move(done)});
 }
 
-void Listener::FinishRetiring(const Acceptor* acceptor) {
+void Listener::OnRetiringTimer(const Acceptor* acceptor) {
   const auto found = std::find_if(
       retiring_.begin(), retiring_.end(),
       [&](const Retiring& each) { return each.acceptor.get() == acceptor; });
-  Retiring retired = std::move(*found);
-  retiring_.erase(found);
-  retired.acceptor->AcceptWaiting();
+  if (!found->acceptor->AcceptWaiting() &&
+      clock_.MonotonicNow() < found->give_up) {
+    found->timer->Arm(kHandshakeGrace);
+    return;
+  }
+  FinishRetiring(found);
+}
+
+void Listener::FinishRetiring(std::vector<Retiring>::iterator which) {
+  Retiring retired = std::move(*which);
+  retiring_.erase(which);
+  if (!retired.acceptor->AcceptWaiting()) {
+    stats_->accept_errors.Add(1);
+    LogWarning(absl::StrCat("no descriptors for those who wait on ",
+                            retired.acceptor->address().ToString(),
+                            ", which closes: reset"));
+    lost_waiting_ = true;
+  }
   retired.acceptor.reset();  // the port refuses from here on
   retired.done();
   // Not here: this may be the timer's own callback.
   loop_.Post([timer = std::move(retired.timer)] {});
 }
 
-void Listener::FinishAllRetiring() {
-  while (!retiring_.empty()) FinishRetiring(retiring_.front().acceptor.get());
+bool Listener::FinishRetiringOn(std::uint16_t port) {
+  const auto found = std::find_if(
+      retiring_.begin(), retiring_.end(), [&](const Retiring& each) {
+        return each.acceptor->address().port() == port;
+      });
+  if (found == retiring_.end()) return false;
+  FinishRetiring(found);
+  return true;
+}
+
+bool Listener::LosesSomebody() const {
+  return lost_waiting_ || std::any_of(retiring_.begin(), retiring_.end(),
+                                      [](const Retiring& each) {
+                                        return each.acceptor->SomebodyWaits();
+                                      });
 }
 
 }  // namespace echod

@@ -77,10 +77,19 @@ class Listener {
   // Stops accepting for good, and calls `done` once the port refuses.
   void Stop(absl::AnyInvocable<void()> done);
 
+  // How long a socket that retires goes on accepting, for clients whose
+  // handshake was under way: their last ACK is a round trip behind.
+  static constexpr absl::Duration kHandshakeGrace = absl::Milliseconds(100);
+
+  // Whether somebody who had connected was reset, or will be when the listener
+  // is destroyed now: for want of descriptors it could not be accepted.
+  bool LosesSomebody() const;
+
  private:
   struct Retiring {
     std::unique_ptr<Acceptor> acceptor;
     std::unique_ptr<Timer> timer;
+    MonotonicTime give_up;  // though somebody still waits
     absl::AnyInvocable<void()> done;
   };
 
@@ -95,8 +104,10 @@ class Listener {
                 std::int64_t generation);
   void Retire(std::unique_ptr<Acceptor> acceptor,
               absl::AnyInvocable<void()> done);
-  void FinishRetiring(const Acceptor* acceptor);
-  void FinishAllRetiring();
+  void OnRetiringTimer(const Acceptor* acceptor);
+  void FinishRetiring(std::vector<Retiring>::iterator which);
+  // False when there is none on this port.
+  bool FinishRetiringOn(std::uint16_t port);
   void MarkChanged();
 
   // Constant after construction.
@@ -116,6 +127,7 @@ class Listener {
   ListenerInfo::Source source_ = ListenerInfo::Source::kConfig;
   std::unique_ptr<Acceptor> acceptor_;  // null once stopped
   std::vector<Retiring> retiring_;
+  bool lost_waiting_ = false;
 };
 
 }  // namespace echod

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <future>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "echo/control_error.h"
+#include "echo/reply.h"
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
@@ -177,6 +180,46 @@ TEST(ListenerTest, NobodyWhoWasConnectedIsLostInAMove) {
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(lost, 0);
   EXPECT_GE(served, 100);
+}
+
+// The old socket goes on for a while, for handshakes under way. Other changes
+// must not cut that short.
+TEST(ListenerTest, OtherChangesLeaveARetiringSocketItsTime) {
+  TestServer server;
+  UniqueFd holder;
+  const ListenerUpdate move = MoveTo(HeldPort(holder));
+  holder.Reset();
+  ListenerUpdate check = MoveTo(HeldPort(holder));
+  check.validate_only = true;
+  holder.Reset();
+  const absl::Time start = absl::Now();
+  std::promise<absl::Time> moved;
+  server.control().UpdateListener(
+      move, Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& info) {
+        EXPECT_TRUE(info.ok()) << info.status();
+        moved.set_value(absl::Now());
+      }));
+  EXPECT_TRUE(server.Update(check).ok());
+  EXPECT_GE(moved.get_future().get() - start, Listener::kHandshakeGrace);
+}
+
+TEST(ListenerTest, TakesBackAPortThatItIsJustLeaving) {
+  TestServer server;
+  const int old_port = server.address().port();
+  UniqueFd holder;
+  const ListenerUpdate move = MoveTo(HeldPort(holder));
+  holder.Reset();
+  std::promise<bool> moved;
+  server.control().UpdateListener(
+      move, Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& info) {
+        moved.set_value(info.ok());
+      }));
+  const absl::StatusOr<ListenerInfo> back = server.Update(MoveTo(old_port));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->bound_port, old_port);
+  EXPECT_TRUE(moved.get_future().get());
+  TcpClient client = server.Connect();
+  EXPECT_TRUE(Echoes(client, "back"));
 }
 
 TEST(ListenerTest, EndsTheOldGenerationWhenAsked) {

@@ -97,6 +97,34 @@ EchoServerOptions Workers(int count) {
   return options;
 }
 
+EchoServerOptions With(const ListenerSettings& settings) {
+  EchoServerOptions options;
+  options.settings = settings;
+  return options;
+}
+
+EchoServerOptions Raw() { return With({.mode = EchoMode::kRaw}); }
+
+std::int64_t Closed(TestServer& server, CloseReason reason) {
+  return server.control()
+      .GetStats()
+      .total.closed[static_cast<std::size_t>(reason)];
+}
+
+std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
+                           const std::string& bytes, std::uint64_t number) {
+  std::size_t sent = 0;
+  for (;;) {
+    const std::size_t more =
+        client.SendSome(absl::string_view(bytes).substr(sent));
+    sent += more;
+    const absl::StatusOr<ConnectionInfo> info = server.Get(number);
+    ECHOD_CHECK(info.ok());
+    ECHOD_CHECK(sent < bytes.size());  // it has to get stuck before
+    if (more == 0 && info->reading_paused) return sent;
+  }
+}
+
 ListenerUpdate Update() {
   ListenerUpdate update;
   update.id = "default";

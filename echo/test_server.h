@@ -69,6 +69,18 @@ class TestServer {
 // Options of a server with so many workers.
 EchoServerOptions Workers(int count);
 
+// Options of a server whose listener is like this; and one in RAW mode.
+EchoServerOptions With(const ListenerSettings& settings);
+EchoServerOptions Raw();
+
+// How many connections have been closed for `reason`.
+std::int64_t Closed(TestServer& server, CloseReason reason);
+
+// Sends on the server's connection `number` until neither side takes a byte
+// more, since the client does not read; returns how much that was.
+std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
+                           const std::string& bytes, std::uint64_t number);
+
 // A change to the test server's listener: of nothing yet, or of its port.
 ListenerUpdate Update();
 ListenerUpdate MoveTo(int port);

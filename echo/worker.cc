@@ -99,11 +99,23 @@ void Worker::Adopt(const std::string& listener_id, AcceptedSocket accepted) {
                           listener_id));
   }
   // Numbers grow, so the place is at the end.
-  connections_.emplace_hint(
+  const auto place = connections_.emplace_hint(
       connections_.end(), number,
       std::make_unique<Connection>(
           context_, listener.shared_by_connections, number, accepted.generation,
           std::move(accepted.socket), accepted.remote));
+  if (drain_deadline_.has_value()) {
+    place->second->Drain(CloseReason::kDrained, *drain_deadline_);
+  }
+}
+
+void Worker::Drain(MonotonicTime deadline) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  drain_deadline_ = deadline;
+  Sweep([](const Connection&) { return true; }, absl::ZeroDuration(),
+        [deadline](Connection& connection) {
+          connection.Drain(CloseReason::kDrained, deadline);
+        });
 }
 
 Connection* Worker::Find(std::uint64_t number) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -85,6 +86,9 @@ class Worker {
   void Sweep(absl::FunctionRef<bool(const Connection&)> select,
              absl::Duration spread, std::function<void(Connection&)> visit);
 
+  // Drains every connection, and every one that comes later, by `deadline`.
+  void Drain(MonotonicTime deadline);
+
   // Calls `callback` as soon as there are no connections. Once.
   void NotifyWhenEmpty(absl::AnyInvocable<void()> callback);
 
@@ -126,6 +130,7 @@ class Worker {
   absl::btree_map<std::string, std::unique_ptr<Listener>> listeners_;
   absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   absl::AnyInvocable<void()> on_empty_;
+  std::optional<MonotonicTime> drain_deadline_;
   std::vector<SweepInProgress> sweeps_;
   Timer sweep_timer_;
 };

@@ -40,6 +40,11 @@ def system_repositories():
         modules = ["spdlog", "fmt"],
     )
     system_library(
+        name = "nlohmann_json",
+        build_file = "//bazel/system:nlohmann_json.BUILD.tpl",
+        modules = ["nlohmann_json"],
+    )
+    system_library(
         name = "com_google_googletest",
         build_file = "//bazel/system:googletest.BUILD.tpl",
         modules = ["gmock", "gtest", "gtest_main"],

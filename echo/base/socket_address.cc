@@ -44,9 +44,11 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
                                                       std::uint16_t port) {
   SocketAddress address;
   address.port_ = port;
-  std::string number(host);
+  // What inet_pton would take for its end is part of the text.
+  std::string number(host.substr(0, host.find('\0')));
+  if (number.size() < host.size()) number.clear();
   if (inet_pton(AF_INET, number.c_str(), address.bytes_.data()) == 1) {
-    return address;
+    return OneHost(address);
   }
   if (const auto percent = number.find('%'); percent != std::string::npos) {
     const std::string zone = number.substr(percent + 1);
@@ -59,12 +61,28 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
   }
   if (inet_pton(AF_INET6, number.c_str(), address.bytes_.data()) == 1) {
     address.ipv6_ = true;
-    return address;
+    return OneHost(address);
   }
   return absl::InvalidArgumentError(
       absl::StrCat("'", host,
                    "' is not an IP address; write a number such as 127.0.0.1 "
                    "or [::1], or [::] for all addresses"));
+}
+
+absl::StatusOr<SocketAddress> SocketAddress::OneHost(
+    const SocketAddress& address) {
+  constexpr std::uint8_t kIpv4Multicast = 224;  // to 239
+  const bool many =
+      address.ipv6_
+          ? address.bytes_[0] == 0xFF
+          : (address.bytes_[0] & 0xF0) == kIpv4Multicast ||
+                std::all_of(address.bytes_.begin(), address.bytes_.begin() + 4,
+                            [](std::uint8_t byte) { return byte == 0xFF; });
+  if (!many) return address;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", address.Host(),
+      "' stands for many hosts, to which no client can "
+      "connect; write the address of one, or [::] for all of this host's"));
 }
 
 SocketAddress SocketAddress::FromKernel(const sockaddr_storage& storage) {

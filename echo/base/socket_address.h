@@ -50,6 +50,9 @@ class SocketAddress {
   friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
 
  private:
+  // `address`, or why it is none for TCP: multicast, broadcast.
+  static absl::StatusOr<SocketAddress> OneHost(const SocketAddress& address);
+
   std::array<std::uint8_t, 16> bytes_ = {};  // IPv4: the first four
   std::uint32_t scope_id_ = 0;               // IPv6 link-local only
   std::uint16_t port_ = 0;                   // host byte order

@@ -8,6 +8,22 @@
 namespace echod {
 namespace {
 
+TEST(SocketAddressTest, RefusesWhatStandsForManyHosts) {
+  for (const char* host :
+       {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"}) {
+    const absl::Status status = SocketAddress::FromHost(host, 1).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << host;
+    EXPECT_NE(status.message().find("many hosts"), std::string::npos);
+  }
+  EXPECT_TRUE(SocketAddress::FromHost("223.255.255.255", 1).ok());
+  EXPECT_TRUE(SocketAddress::FromHost("240.0.0.1", 1).ok());
+}
+
+TEST(SocketAddressTest, ANulIsPartOfTheText) {
+  EXPECT_FALSE(
+      SocketAddress::FromHost(absl::string_view("127.0.0.1\0zz", 12), 1).ok());
+}
+
 TEST(SocketAddressTest, ReadsWhatItWrites) {
   for (const char* text :
        {"127.0.0.1:8080", "0.0.0.0:0", "[::]:8080", "[::1]:65535",

@@ -8,9 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "echo/base/command_line.h"
 #include "echo/base/cpu_count.h"
 #include "echo/control_error.h"
-#include "echo/daemon/command_line.h"
 #include "echo/listener_settings.h"
 
 namespace echod {

@@ -16,9 +16,9 @@
 #include "absl/time/time.h"
 #include "admin/admin_server.h"
 #include "echo/base/clock.h"
+#include "echo/base/command_line.h"
 #include "echo/base/logging.h"
 #include "echo/base/version.h"
-#include "echo/daemon/command_line.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/port_file.h"
 #include "echo/echo_server.h"
@@ -40,18 +40,40 @@ int CannotRun(const absl::Status& status) {
   return kExitCannotRun;
 }
 
-// A connection takes a descriptor, and the usual soft limit is 1,024.
-void RaiseDescriptorLimit() {
+// A connection takes a descriptor, and the usual soft limit is 1,024. An error
+// is that there are not even those that it takes to run: libraries do not say
+// so in words that help, where they do not end the process.
+absl::Status PrepareDescriptors(int workers) {
+  constexpr rlim_t kForWorker = 4;
+  constexpr rlim_t kForTheRest = 36;
   rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::OkStatus();
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t needed = kForTheRest + kForWorker * static_cast<rlim_t>(workers);
+  if (limit.rlim_cur >= needed) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "with ", workers, " workers it takes at least ", needed,
+      " file descriptors, and this process may have ", limit.rlim_cur,
+      "; raise the limit (`ulimit -n`), or choose fewer with --workers"));
 }
 
 std::string Hostname() {
   char name[256] = {};
   gethostname(name, sizeof name - 1);
   return name;
+}
+
+// The signals that end the process are kept back until somebody watches for
+// them, so that one that comes early is not lost: as the first process of a
+// container echod would not even die of it. Threads inherit this, so that the
+// main thread gets them all.
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
 }
 
 // The two planes and the loop that they share.
@@ -92,6 +114,8 @@ class Daemon {
   int Run() {
     const SignalWatcher terminate(loop_, SIGTERM, [this] { OnSignal(); });
     const SignalWatcher interrupt(loop_, SIGINT, [this] { OnSignal(); });
+    const sigset_t watched = EndingSignals();
+    pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
     loop_.Run();
     // Last, so that an operator can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
@@ -151,8 +175,15 @@ class Daemon {
 };
 
 int Main(int argc, char** argv) {
+  const sigset_t kept_back = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &kept_back, nullptr);
   const absl::StatusOr<CommandLine> line =
-      ParseCommandLine(argc, argv, kFlagsFile);
+      ParseCommandLine(argc, argv,
+                       {.name = "echod",
+                        .summary = "a TCP echo server that is observed and "
+                                   "steered over gRPC",
+                        .flags_file = kFlagsFile,
+                        .arguments = ""});
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) {
     std::fputs(line->answer.c_str(), stdout);
@@ -163,7 +194,10 @@ int Main(int argc, char** argv) {
   SetLogLevel(config->log_level);
   // A peer that is gone is an error of its write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  RaiseDescriptorLimit();
+  if (absl::Status enough = PrepareDescriptors(config->worker_count);
+      !enough.ok()) {
+    return CannotRun(enough);
+  }
 
   Daemon daemon(*std::move(config));
   if (absl::Status started = daemon.Start(); !started.ok()) {

@@ -1,13 +1,12 @@
 #include "echo/daemon/port_file.h"
 
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -16,18 +15,10 @@ namespace echod {
 namespace {
 
 std::string ToJson(const BoundAddresses& bound) {
-  google::protobuf::Struct json;
-  auto& fields = *json.mutable_fields();
-  auto& listeners =
-      *fields["listeners"].mutable_struct_value()->mutable_fields();
-  for (const auto& [id, address] : bound.listeners) {
-    listeners[id].set_string_value(address);
-  }
-  fields["admin"].set_string_value(bound.admin);
-  std::string text;
-  // It cannot fail for a message of strings.
-  (void)google::protobuf::util::MessageToJsonString(json, &text);
-  return text;
+  nlohmann::ordered_json json;
+  json["listeners"] = bound.listeners;
+  json["admin"] = bound.admin;
+  return json.dump();
 }
 
 absl::Status PortFileError(absl::string_view doing, const std::string& path) {

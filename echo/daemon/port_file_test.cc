@@ -1,12 +1,10 @@
 #include "echo/daemon/port_file.h"
 
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "absl/status/status.h"
@@ -41,15 +39,11 @@ TEST_F(PortFileTest, IsJsonOfTheDocumentedShape) {
                                                   {"other", "[::1]:2"}},
                                     .admin = "127.0.0.1:3"})
                   .ok());
-  google::protobuf::Struct json;
-  ASSERT_TRUE(
-      google::protobuf::util::JsonStringToMessage(ReadFile(path_), &json).ok());
-  EXPECT_EQ(json.fields_size(), 2);
-  EXPECT_EQ(json.fields().at("admin").string_value(), "127.0.0.1:3");
-  const auto& listeners = json.fields().at("listeners").struct_value().fields();
-  EXPECT_EQ(listeners.size(), 2u);
-  EXPECT_EQ(listeners.at("default").string_value(), "127.0.0.1:1");
-  EXPECT_EQ(listeners.at("other").string_value(), "[::1]:2");
+  EXPECT_EQ(
+      nlohmann::json::parse(ReadFile(path_)),
+      (nlohmann::json{
+          {"listeners", {{"default", "127.0.0.1:1"}, {"other", "[::1]:2"}}},
+          {"admin", "127.0.0.1:3"}}));
 }
 
 TEST_F(PortFileTest, ReplacesTheOneBeforeAndLeavesNothingBeside) {

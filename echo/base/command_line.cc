@@ -1,4 +1,4 @@
-#include "echo/daemon/command_line.h"
+#include "echo/base/command_line.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -96,10 +96,11 @@ absl::Status SetFlag(absl::string_view name,
       "; the default is '", flag.DefaultValue(), "', and --help says more"));
 }
 
-std::string HelpText(const Flags& flags) {
-  std::string text =
-      "echod: a TCP echo server that is observed and steered over gRPC.\n\n"
-      "usage: echod [--FLAG=VALUE]...\n\n";
+std::string HelpText(const ProgramSpec& program, const Flags& flags) {
+  std::string text = absl::StrCat(
+      program.name, ": ", program.summary, ".\n\nusage: ", program.name,
+      " [--FLAG=VALUE]...", program.arguments.empty() ? "" : " ",
+      program.arguments, "\n\n");
   for (const auto& [name, flag] : flags) {
     absl::StrAppend(&text, "  --", name, "=", flag->DefaultValue(), "\n      ",
                     absl::StrReplaceAll(flag->Help(), {{"\n", "\n      "}}),
@@ -114,11 +115,16 @@ std::string HelpText(const Flags& flags) {
 }  // namespace
 
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
-                                             absl::string_view flags_file) {
-  const Flags flags = OwnFlags(flags_file);
+                                             const ProgramSpec& program) {
+  const Flags flags = OwnFlags(program.flags_file);
+  CommandLine line;
   for (int i = 1; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (!absl::ConsumePrefix(&argument, "-")) {
+      if (!program.arguments.empty()) {
+        line.arguments.emplace_back(argument);
+        continue;
+      }
       return absl::InvalidArgumentError(
           absl::StrCat("unexpected argument '", argument,
                        "'; write flags as --FLAG=VALUE, --help lists them"));
@@ -128,11 +134,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     const absl::string_view name = argument.substr(0, equals);
     if (name == "help" || name == "h") {
       return CommandLine{.result = CommandLineResult::kAnswer,
-                         .answer = HelpText(flags)};
+                         .answer = HelpText(program, flags)};
     }
     if (name == "version") {
-      return CommandLine{.result = CommandLineResult::kAnswer,
-                         .answer = absl::StrCat("echod ", kVersion, "\n")};
+      return CommandLine{
+          .result = CommandLineResult::kAnswer,
+          .answer = absl::StrCat(program.name, " ", kVersion, "\n")};
     }
     std::optional<absl::string_view> value;
     if (equals != absl::string_view::npos) {
@@ -143,7 +150,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     }
     if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
   }
-  return CommandLine{};
+  return line;
 }
 
 std::map<std::string, std::string> FlagValues(absl::string_view flags_file) {

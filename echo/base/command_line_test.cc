@@ -1,10 +1,11 @@
-#include "echo/daemon/command_line.h"
+#include "echo/base/command_line.h"
 
 #include <string>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
@@ -15,15 +16,19 @@ ABSL_FLAG(absl::Duration, test_time, absl::Seconds(1), "A time.");
 namespace echod {
 namespace {
 
-constexpr char kThisFile[] = "echo/daemon/command_line_test.cc";
+constexpr char kThisFile[] = "echo/base/command_line_test.cc";
 
-absl::StatusOr<CommandLine> Parse(std::vector<std::string> words) {
+absl::StatusOr<CommandLine> Parse(std::vector<std::string> words,
+                                  absl::string_view arguments = "") {
   words.insert(words.begin(), "program");
   std::vector<char*> argv;
   argv.reserve(words.size());
   for (std::string& word : words) argv.push_back(word.data());
   return ParseCommandLine(static_cast<int>(argv.size()), argv.data(),
-                          kThisFile);
+                          {.name = "program",
+                           .summary = "a program for tests",
+                           .flags_file = kThisFile,
+                           .arguments = arguments});
 }
 
 std::string Problem(const std::vector<std::string>& words) {
@@ -71,6 +76,15 @@ TEST(CommandLineTest, TakesNoOtherArguments) {
   EXPECT_TRUE(Mentions(Problem({""}), "unexpected argument ''"));
 }
 
+TEST(CommandLineTest, CollectsArgumentsWhereTheyAreTaken) {
+  const absl::StatusOr<CommandLine> line =
+      Parse({"here", "--test_number", "9", "there"}, "PLACE...");
+  ASSERT_TRUE(line.ok()) << line.status();
+  EXPECT_EQ(line->arguments, (std::vector<std::string>{"here", "there"}));
+  EXPECT_TRUE(Mentions(Parse({"--help"}, "PLACE...")->answer,
+                       "usage: program [--FLAG=VALUE]... PLACE...\n"));
+}
+
 TEST(CommandLineTest, FlagsOfLibrariesAreNotOffered) {
   EXPECT_TRUE(Mentions(Problem({"--flagfile=x"}), "unknown flag"));
 }
@@ -90,7 +104,7 @@ TEST(CommandLineTest, VersionIsOneLine) {
   const absl::StatusOr<CommandLine> line = Parse({"--version"});
   ASSERT_TRUE(line.ok());
   EXPECT_EQ(line->result, CommandLineResult::kAnswer);
-  EXPECT_EQ(line->answer.rfind("echod ", 0), 0u);
+  EXPECT_EQ(line->answer.rfind("program ", 0), 0u);
 }
 
 }  // namespace
