@@ -11,9 +11,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "admin/address_to_serve.h"
+#include "admin/admin_listener.h"
 #include "src/proto/grpc/health/v1/health.pb.h"
 
 namespace echod {
@@ -24,6 +23,8 @@ constexpr int kMostRequestBytes = 1024 * 1024;
 constexpr int kMostStreamsPerChannel = 256;
 // A client may ask every so often whether the connection still lives.
 constexpr int kShortestPingIntervalMs = 5'000;
+// Who connects and says nothing keeps a descriptor for no longer than this.
+constexpr int kHandshakeTimeoutMs = 10'000;
 
 // gRPC's plugins hold for every server of the process that is built later.
 void InstallPlugins() {
@@ -42,17 +43,18 @@ void InstallPlugins() {
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, ServerControl& control) {
-  // gRPC says only that it failed, and logs the reason in a form of its own.
-  const absl::StatusOr<std::string> address = AddressToServe(options.address);
-  if (!address.ok()) return address.status();
+  absl::StatusOr<std::unique_ptr<AdminListener>> listener =
+      AdminListener::Open(options.address);
+  if (!listener.ok()) return listener.status();
   InstallPlugins();
   auto admin = std::unique_ptr<AdminServer>(
       new AdminServer(control, std::move(options.description)));
-  int port = 0;
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(*address, grpc::InsecureServerCredentials(), &port);
-  // On by default, it would let a second server share the port in silence.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  admin->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              kMostStreamsPerChannel);
   builder.AddChannelArgument(
@@ -62,14 +64,17 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.SetMaxReceiveMessageSize(kMostRequestBytes);
   builder.RegisterService(&admin->service_);
   admin->server_ = builder.BuildAndStart();
-  if (admin->server_ == nullptr || port == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot serve gRPC on ", *address,
-                     "; choose another address with --admin_address"));
+  if (admin->server_ == nullptr) {
+    return absl::InternalError("gRPC cannot start its server");
   }
-  admin->bound_address_ =
-      absl::StrCat(address->substr(0, address->rfind(':')), ":", port);
   admin->SetServing(false);
+  admin->listener_ = *std::move(listener);
+  admin->listener_->Start([acceptor = admin->acceptor_.get()](int fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        connection;
+    connection.fd = fd;
+    acceptor->HandleNewConnection(&connection);
+  });
   return admin;
 }
 
@@ -85,6 +90,7 @@ void AdminServer::SetServing(bool serving) {
 
 void AdminServer::Shutdown(absl::Duration timeout) {
   if (server_ == nullptr) return;
+  if (listener_ != nullptr) listener_->Stop();
   service_.StopWatches();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + timeout));
 }

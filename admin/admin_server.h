@@ -2,6 +2,7 @@
 #define ADMIN_ADMIN_SERVER_H_
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "admin/admin_listener.h"
 #include "admin/admin_service.h"
 #include "echo/server_control.h"
 
@@ -39,7 +41,9 @@ class AdminServer {
   AdminServer& operator=(const AdminServer&) = delete;
 
   // host:port, IPv6 in brackets.
-  const std::string& bound_address() const { return bound_address_; }
+  const std::string& bound_address() const {
+    return listener_->bound_address();
+  }
 
   // What health checks answer, for "" and for the admin service.
   void SetServing(bool serving);
@@ -53,8 +57,10 @@ class AdminServer {
       : service_(control, std::move(description)) {}
 
   AdminService service_;
-  std::unique_ptr<grpc::Server> server_;  // uses service_; goes first
-  std::string bound_address_;
+  // Hands the server its connections.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<grpc::Server> server_;     // uses service_; goes before it
+  std::unique_ptr<AdminListener> listener_;  // uses acceptor_; goes first
 };
 
 }  // namespace echod
