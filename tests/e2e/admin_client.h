@@ -11,7 +11,7 @@
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
-#include "tests/e2e/server_process.h"
+#include "tests/support/server_process.h"
 
 namespace echod::e2e {
 
@@ -20,7 +20,7 @@ class AdminClient {
  public:
   using Stub = admin::v1::AdminService::Stub;
 
-  explicit AdminClient(const ServerProcess& server)
+  explicit AdminClient(const testing::ServerProcess& server)
       : channel_(grpc::CreateChannel(server.admin_address(),
                                      grpc::InsecureChannelCredentials())),
         stub_(admin::v1::AdminService::NewStub(channel_)) {}

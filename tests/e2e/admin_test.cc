@@ -7,16 +7,18 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
-#include "tests/e2e/server_process.h"
 #include "tests/support/conversation.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
 using testing::Echoes;
+using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
@@ -137,6 +139,28 @@ TEST(AdminTest, ShowsAndClosesOneConnection) {
   const grpc::Status bad = admin.Call(&Stub::GetConnection, get, &connection);
   EXPECT_EQ(bad.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Field(bad), "name");
+}
+
+// gRPC's own listener would never accept again.
+TEST(AdminTest, OutlivesATimeWithoutDescriptors) {
+  const ServerProcess server(
+      {.flags = {"--workers=1"}, .descriptor_limit = 64});
+  const SocketAddress address = *SocketAddress::Parse(server.admin_address());
+  std::vector<TcpClient> crowd;
+  // More than there are descriptors for; the kernel completes their handshakes.
+  for (int i = 0; i < 64; ++i) {
+    crowd.push_back(*TcpClient::Connect(address));
+  }
+  // None is left: this one has to wait.
+  TcpClient echo = server.Connect();
+  ASSERT_TRUE(echo.Send("waiting\n"));
+  crowd.clear();
+  AdminClient admin(server);
+  admin::v1::Server answer;
+  const grpc::Status status =
+      admin.Call(&Stub::GetServer, admin::v1::GetServerRequest(), &answer);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(echo.Read(17), "YOU SAID waiting\n");
 }
 
 TEST(AdminTest, WatchesStats) {

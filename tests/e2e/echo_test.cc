@@ -12,9 +12,9 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
-#include "tests/e2e/server_process.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -23,6 +23,7 @@ namespace {
 using testing::Echoes;
 using testing::Eventually;
 using testing::Pattern;
+using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 

@@ -12,9 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
-#include "tests/e2e/server_process.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -22,6 +22,7 @@ namespace {
 
 using testing::Echoes;
 using testing::Eventually;
+using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
@@ -172,6 +173,54 @@ TEST(PortChangeTest, OfTwoWhoRaceOnOneEtagExactlyOneWins) {
   for (std::thread& racer : racers) racer.join();
   EXPECT_EQ(won, 1);
   EXPECT_EQ(aborted, 3);
+}
+
+// Out of descriptors, part of those who have connected wait in the old socket's
+// queue. The change waits for them, and leaves none behind.
+TEST(PortChangeTest, LeavesNobodyInTheOldQueueWhenDescriptorsHaveRunOut) {
+  const ServerProcess server(
+      {.flags = {"--workers=1"}, .descriptor_limit = 64});
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(server.Connect());
+  AdminClient admin(server);
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().accept_errors_total() > 0; }));
+  const auto active =
+      static_cast<std::size_t>(admin.Stats().total().connections_active());
+  ASSERT_LT(active, clients.size());
+  const int port = FreePort();
+  std::thread change([&] {
+    const grpc::Status status = admin.MoveTo(port);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  });
+  EXPECT_TRUE(Eventually([&] { return admin.Listener().generation() == 2; }));
+  // Those who are in make room, each after it was served.
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_TRUE(Echoes(clients[i], absl::StrCat("client ", i)));
+    clients[i].FinishSending();
+    EXPECT_EQ(clients[i].WaitForEnd(), End::kEof);
+  }
+  change.join();
+  EXPECT_EQ(admin.Stats().total().connections_accepted_total(), 60);
+}
+
+TEST(PortChangeTest, EndsThoseWhoCameLateToTheOldSocketToo) {
+  const ServerProcess server(
+      {.flags = {"--workers=1"}, .descriptor_limit = 64});
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 60; ++i) clients.push_back(server.Connect());
+  AdminClient admin(server);
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().accept_errors_total() > 0; }));
+  admin::v1::UpdateListenerRequest request;
+  request.mutable_listener()->set_name("listeners/default");
+  request.mutable_listener()->set_port(FreePort());
+  request.mutable_drain()->set_mode(admin::v1::DrainPolicy::MODE_RESET);
+  admin::v1::Listener listener;
+  ASSERT_TRUE(admin.Call(&Stub::UpdateListener, request, &listener).ok());
+  // The queue got in when the first were gone, and had to go as well.
+  for (TcpClient& client : clients) EXPECT_EQ(client.WaitForEnd(), End::kReset);
+  EXPECT_EQ(admin.Stats().total().connections_active(), 0);
 }
 
 TEST(PortChangeTest, SettingsChangeInPlace) {

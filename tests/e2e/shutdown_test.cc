@@ -12,9 +12,9 @@
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
-#include "tests/e2e/server_process.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -24,6 +24,7 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using testing::Echoes;
 using testing::Eventually;
+using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,12 +12,15 @@
 #include "absl/strings/str_cat.h"
 #include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
-#include "tests/e2e/server_process.h"
+#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
 namespace {
 
+using testing::Finished;
+using testing::RunEchod;
+using testing::ServerProcess;
 using testing::TcpClient;
 
 int Lines(const std::string& text) {
@@ -45,6 +49,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--listen"}, "--listen"}, Case{{"--listen=8080"}, "--listen"},
         Case{{"--listen=localhost:80"}, "--listen"},
         Case{{"--listen=[::]:65536"}, "--listen"},
+        Case{{"--listen=224.0.0.1:0"}, "--listen"},
         Case{{"--mode=loud"}, "--mode"}, Case{{"--workers=-1"}, "--workers"},
         Case{{"--workers=two"}, "--workers"},
         Case{{"--max_connections=-1"}, "--max_connections"},
@@ -83,6 +88,33 @@ TEST(StartupTest, ATakenPortIsAnError) {
   EXPECT_EQ(Lines(admin.err), 1) << admin.err;
   EXPECT_NE(admin.err.find(server.admin_address()), std::string::npos)
       << admin.err;
+}
+
+TEST(StartupTest, TooFewDescriptorsAreAnError) {
+  for (const char* workers : {"--workers=1", "--workers=30"}) {
+    const Finished finished = RunEchod(
+        {workers, "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},
+        [] { testing::LimitDescriptors(30); });
+    EXPECT_EQ(finished.exit_status, 2);
+    EXPECT_EQ(Lines(finished.err), 1) << finished.err;
+    EXPECT_NE(finished.err.find("ulimit -n"), std::string::npos)
+        << finished.err;
+  }
+}
+
+// As the first process of a container, echod would never get it otherwise.
+TEST(StartupTest, ASignalThatComesBeforeItIsReadyDrainsIt) {
+  const Finished finished =
+      RunEchod({"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"}, [] {
+        // Still pending when the program begins.
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigprocmask(SIG_BLOCK, &signals, nullptr);
+        raise(SIGTERM);
+      });
+  EXPECT_EQ(finished.exit_status, 0) << finished.err;
+  EXPECT_NE(finished.err.find("accepts on"), std::string::npos) << finished.err;
 }
 
 TEST(StartupTest, AnswersHelpAndVersion) {

@@ -1,11 +1,10 @@
-#include "tests/e2e/server_process.h"
+#include "tests/support/server_process.h"
 
 #include <fcntl.h>
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -22,30 +21,30 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "echo/base/check.h"
 
-namespace echod::e2e {
+namespace echod::testing {
 namespace {
-
-using testing::TcpClient;
 
 constexpr int kStartTimeoutMs = 60'000;
 
-std::string Binary() {
-  return absl::StrCat(std::getenv("TEST_SRCDIR"), "/",
-                      std::getenv("TEST_WORKSPACE"), "/echo/daemon/echod");
+// In a test the workspace is where Bazel says; `bazel run` starts in it.
+std::string InWorkspace(const std::string& path) {
+  const char* const sources = std::getenv("TEST_SRCDIR");
+  if (sources == nullptr) return path;
+  return absl::StrCat(sources, "/", std::getenv("TEST_WORKSPACE"), "/", path);
 }
 
-// Forks and runs echod; `prepare` runs in the child, before exec.
-pid_t Spawn(const std::vector<std::string>& flags,
+// Forks and runs a program; `prepare` runs in the child, before exec.
+pid_t Spawn(std::vector<std::string> words,
             const std::function<void()>& prepare) {
-  std::vector<std::string> words = {Binary()};
-  words.insert(words.end(), flags.begin(), flags.end());
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
   for (std::string& word : words) argv.push_back(word.data());
@@ -55,7 +54,7 @@ pid_t Spawn(const std::vector<std::string>& flags,
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prepare();
-    execv(argv[0], argv.data());
+    execvp(argv[0], argv.data());
     _exit(127);
   }
   return pid;
@@ -76,17 +75,17 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-google::protobuf::Struct ReadPortFile(const std::string& path) {
-  google::protobuf::Struct json;
-  ECHOD_CHECK(
-      google::protobuf::util::JsonStringToMessage(ReadFile(path), &json).ok());
-  return json;
+nlohmann::json ReadPortFile(const std::string& path) {
+  return nlohmann::json::parse(ReadFile(path));
 }
 
 std::string NewDirectory() {
   static std::atomic<int> next{0};
-  std::string path = absl::StrCat(std::getenv("TEST_TMPDIR"), "/server-",
-                                  getpid(), "-", next++);
+  const char* const given = std::getenv("TEST_TMPDIR");
+  std::string path = absl::StrCat(
+      given != nullptr ? given
+                       : std::filesystem::temp_directory_path().string(),
+      "/server-", getpid(), "-", next++);
   std::filesystem::create_directories(path);
   return path;
 }
@@ -115,11 +114,21 @@ void TurnIpv6Off() {
 
 }  // namespace
 
-Finished RunEchod(const std::vector<std::string>& flags) {
+void LimitDescriptors(std::uint64_t most) {
+  const rlimit limit = {.rlim_cur = most, .rlim_max = most};
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Finished RunProgram(const std::string& program,
+                    const std::vector<std::string>& arguments,
+                    const std::function<void()>& in_child) {
   const std::string directory = NewDirectory();
-  const pid_t pid = Spawn(flags, [&] {
+  std::vector<std::string> words = {InWorkspace(program)};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  const pid_t pid = Spawn(words, [&] {
     RedirectTo(directory + "/out", STDOUT_FILENO);
     RedirectTo(directory + "/err", STDERR_FILENO);
+    in_child();
   });
   const UniqueFd pid_fd = OpenPidFd(pid);
   pollfd ended = {.fd = pid_fd.get(), .events = POLLIN};
@@ -129,22 +138,29 @@ Finished RunEchod(const std::vector<std::string>& flags) {
           .err = ReadFile(directory + "/err")};
 }
 
-ServerProcess::ServerProcess(const Options& options) {
-  const std::string directory = NewDirectory();
-  port_file_ = directory + "/ports.json";
+ServerProcess::ServerProcess(const Options& options)
+    : directory_(NewDirectory()), port_file_(directory_ + "/ports.json") {
   const UniqueFd watch(inotify_init1(IN_CLOEXEC));
-  ECHOD_CHECK(inotify_add_watch(watch.get(), directory.c_str(), IN_MOVED_TO) >=
+  ECHOD_CHECK(inotify_add_watch(watch.get(), directory_.c_str(), IN_MOVED_TO) >=
               0);
-  std::vector<std::string> flags = {"--listen=127.0.0.1:0",
-                                    "--admin_address=127.0.0.1:0",
-                                    absl::StrCat("--port_file=", port_file_)};
-  flags.insert(flags.end(), options.flags.begin(), options.flags.end());
-  pid_ = Spawn(flags, [&] {
+  std::vector<std::string> words = options.wrapper;
+  for (const std::string& word :
+       {InWorkspace(options.program), std::string("--listen=127.0.0.1:0"),
+        std::string("--admin_address=127.0.0.1:0"),
+        absl::StrCat("--port_file=", port_file_)}) {
+    words.push_back(word);
+  }
+  words.insert(words.end(), options.flags.begin(), options.flags.end());
+  pid_ = Spawn(words, [&] {
+    if (options.cpu >= 0) {
+      cpu_set_t cpus;
+      CPU_ZERO(&cpus);
+      CPU_SET(options.cpu, &cpus);
+      sched_setaffinity(0, sizeof cpus, &cpus);
+    }
     if (options.without_ipv6) TurnIpv6Off();
-    if (options.descriptor_limit == 0) return;
-    const rlimit limit = {.rlim_cur = options.descriptor_limit,
-                          .rlim_max = options.descriptor_limit};
-    setrlimit(RLIMIT_NOFILE, &limit);
+    if (options.descriptor_limit > 0)
+      LimitDescriptors(options.descriptor_limit);
   });
   pid_fd_ = OpenPidFd(pid_);
   // Put in place by a rename, the file is whole.
@@ -152,23 +168,21 @@ ServerProcess::ServerProcess(const Options& options) {
                     {.fd = pid_fd_.get(), .events = POLLIN}};
   ECHOD_CHECK(poll(waits, 2, kStartTimeoutMs) > 0);
   ECHOD_CHECK(waits[0].revents != 0);  // it did not end instead
-  admin_address_ = ReadPortFile(port_file_).fields().at("admin").string_value();
+  admin_address_ = ReadPortFile(port_file_)["admin"];
 }
 
 ServerProcess::~ServerProcess() {
-  if (pid_ < 0) return;
-  kill(pid_, SIGKILL);
-  Reap(pid_);
+  if (pid_ >= 0) {
+    kill(pid_, SIGKILL);
+    Reap(pid_);
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
 }
 
 SocketAddress ServerProcess::echo_address() const {
-  const google::protobuf::Struct json = ReadPortFile(port_file_);
-  return *SocketAddress::Parse(json.fields()
-                                   .at("listeners")
-                                   .struct_value()
-                                   .fields()
-                                   .at("default")
-                                   .string_value());
+  const std::string address = ReadPortFile(port_file_)["listeners"]["default"];
+  return *SocketAddress::Parse(address);
 }
 
 TcpClient ServerProcess::Connect(const TcpClient::Options& options) const {
@@ -196,15 +210,15 @@ std::int64_t ServerProcess::ResidentBytes() const {
 }
 
 absl::Duration ServerProcess::CpuTime() const {
-  // pid (comm) state … utime is the 14th word, stime the 15th.
-  const std::string stat = ReadFile(absl::StrCat("/proc/", pid_, "/stat"));
-  std::istringstream words(stat.substr(stat.rfind(')') + 2));
-  std::string skipped;
-  for (int i = 0; i < 11; ++i) words >> skipped;
-  std::int64_t user = 0;
-  std::int64_t system = 0;
-  words >> user >> system;
-  return absl::Seconds(user + system) / sysconf(_SC_CLK_TCK);
+  std::int64_t nanoseconds = 0;
+  for (const auto& task : std::filesystem::directory_iterator(
+           absl::StrCat("/proc/", pid_, "/task"))) {
+    std::istringstream schedstat(ReadFile(task.path() / "schedstat"));
+    std::int64_t on_cpu = 0;
+    schedstat >> on_cpu;
+    nanoseconds += on_cpu;
+  }
+  return absl::Nanoseconds(nanoseconds);
 }
 
-}  // namespace echod::e2e
+}  // namespace echod::testing

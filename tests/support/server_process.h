@@ -1,5 +1,5 @@
-#ifndef TESTS_E2E_SERVER_PROCESS_H_
-#define TESTS_E2E_SERVER_PROCESS_H_
+#ifndef TESTS_SUPPORT_SERVER_PROCESS_H_
+#define TESTS_SUPPORT_SERVER_PROCESS_H_
 
 #include <sys/types.h>
 
@@ -13,7 +13,7 @@
 #include "echo/base/unique_fd.h"
 #include "tests/support/tcp_client.h"
 
-namespace echod::e2e {
+namespace echod::testing {
 
 // A program that was run to its end.
 struct Finished {
@@ -22,15 +22,30 @@ struct Finished {
   std::string err;
 };
 
-// Runs the real echod with `flags` to its end, which must come soon.
-Finished RunEchod(const std::vector<std::string>& flags);
+// Runs a program of the workspace to its end, which must come soon. `in_child`
+// is called in the new process before the program is.
+Finished RunProgram(
+    const std::string& program, const std::vector<std::string>& arguments,
+    const std::function<void()>& in_child = [] {});
+inline Finished RunEchod(
+    const std::vector<std::string>& flags,
+    const std::function<void()>& in_child = [] {}) {
+  return RunProgram("echo/daemon/echod", flags, in_child);
+}
 
-// The real echod as a process of its own. It listens on loopback ports that the
-// kernel chose, and is killed with the test if nothing else ends it.
+// Limits the calling process to so many descriptors, for good.
+void LimitDescriptors(std::uint64_t most);
+
+// The real echod, or another program that takes the same flags for its ports,
+// as a process of its own. It listens on loopback ports that the kernel chose,
+// and is killed with its parent if nothing else ends it.
 class ServerProcess {
  public:
   struct Options {
     std::vector<std::string> flags;
+    std::string program = "echo/daemon/echod";  // a path in the workspace
+    std::vector<std::string> wrapper;    // words before it, such as a tracer's
+    int cpu = -1;                        // the only one it may use; -1: any
     std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE; 0: as it is
     bool without_ipv6 = false;           // as on a host where IPv6 is off
   };
@@ -49,8 +64,7 @@ class ServerProcess {
   const std::string& admin_address() const { return admin_address_; }
   const std::string& port_file() const { return port_file_; }
 
-  testing::TcpClient Connect(
-      const testing::TcpClient::Options& options = {}) const;
+  TcpClient Connect(const TcpClient::Options& options = {}) const;
 
   void Signal(int signal) const;
 
@@ -59,16 +73,17 @@ class ServerProcess {
 
   // The resident memory at this moment.
   std::int64_t ResidentBytes() const;
-  // CPU time used so far.
+  // CPU time used so far by the threads that it has now.
   absl::Duration CpuTime() const;
 
  private:
-  std::string port_file_;
+  const std::string directory_;  // deleted with it
+  const std::string port_file_;
   std::string admin_address_;
   pid_t pid_ = -1;
   UniqueFd pid_fd_;
 };
 
-}  // namespace echod::e2e
+}  // namespace echod::testing
 
-#endif  // TESTS_E2E_SERVER_PROCESS_H_
+#endif  // TESTS_SUPPORT_SERVER_PROCESS_H_

@@ -1,0 +1,280 @@
+// Measures echod against reference servers, in ratios: see docs/performance.md.
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "echo/base/command_line.h"
+#include "tests/bench/measure.h"
+#include "tests/load/load_options.h"
+
+ABSL_FLAG(int, rounds, 7,
+          "How often each pair of servers is measured, by turns. Default: 7.");
+ABSL_FLAG(absl::Duration, duration, absl::Seconds(2),
+          "How long each server has the load in each round. Default: 2s.");
+ABSL_FLAG(std::string, only, "",
+          "Measure only the cases whose names contain this. Default: all.");
+ABSL_FLAG(std::string, sections, "speed,tutorial,memory,counts",
+          "What to measure, with commas between: speed (against bare epoll), "
+          "tutorial (the tutorial's server against bare epoll), memory (of "
+          "connections at rest), counts (system calls and instructions, with "
+          "strace and valgrind). Default: all of them.");
+
+namespace echod::bench {
+namespace {
+
+using load::LoadOptions;
+using load::Mode;
+
+struct Case {
+  std::string name;
+  LoadOptions load;
+  int workers = 1;
+  double target = 0;  // at least; the reference's CPU time over echod's
+};
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const auto& [connections, target] :
+       {std::pair(1, 0.97), {100, 0.97}, {1'000, 0.95}, {10'000, 0.97}}) {
+    LoadOptions load;
+    load.mode = Mode::kRaw;
+    load.connections = connections;
+    cases.push_back({.name = absl::StrFormat("raw, %d x 64 B", connections),
+                     .load = load,
+                     .target = target});
+  }
+  LoadOptions stream;
+  stream.mode = Mode::kRaw;
+  stream.request_bytes = 64 * 1024;
+  stream.pipeline = 4;
+  cases.push_back(
+      {.name = "raw, 100 x 64 KiB stream", .load = stream, .target = 1.00});
+  LoadOptions lines;
+  lines.mode = Mode::kLine;
+  lines.pipeline = 16;
+  cases.push_back(
+      {.name = "line, 100 x 16 lines of 64 B", .load = lines, .target = 0.97});
+  LoadOptions churn;
+  churn.mode = Mode::kRaw;
+  churn.requests_per_connection = 1;
+  cases.push_back({.name = "raw, a connection for each request",
+                   .load = churn,
+                   .target = 0.95});
+  LoadOptions two;
+  two.mode = Mode::kRaw;
+  cases.push_back({.name = "raw, 100 x 64 B, two workers",
+                   .load = two,
+                   .workers = 2,
+                   .target = 0.95});
+  return cases;
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle]
+                                : (values[middle - 1] + values[middle]) / 2;
+}
+
+// The server on one CPU, the load on another; where the server has several
+// workers, or there is but one CPU, wherever the kernel wants them.
+void Place(Subject& subject, int workers) {
+  const unsigned cpus = std::thread::hardware_concurrency();
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (workers > 1 || cpus < 2) {
+    for (unsigned i = 0; i < cpus; ++i) CPU_SET(i, &set);
+  } else {
+    subject.cpu = 0;
+    CPU_SET(1, &set);
+  }
+  sched_setaffinity(0, sizeof set, &set);
+}
+
+struct Series {
+  std::vector<double> cpu;       // reference's over subject's, per round
+  std::vector<double> rate;      // subject's over reference's
+  std::vector<double> micros;    // the subject's CPU time per request
+  std::vector<double> load_cpu;  // the load's CPU time over the subject's
+};
+
+Series Compare(Subject subject, Subject reference, const Case& each) {
+  Series series;
+  LoadOptions load = each.load;
+  load.duration = absl::GetFlag(FLAGS_duration);
+  Place(subject, each.workers);
+  Place(reference, each.workers);
+  for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
+    // Each goes first in every other round.
+    Measurement ours;
+    Measurement theirs;
+    if (round % 2 == 0) {
+      theirs = Measure(reference, load);
+      ours = Measure(subject, load);
+    } else {
+      ours = Measure(subject, load);
+      theirs = Measure(reference, load);
+    }
+    series.cpu.push_back(theirs.server_cpu_per_request /
+                         ours.server_cpu_per_request);
+    series.rate.push_back(ours.requests_per_second /
+                          theirs.requests_per_second);
+    series.micros.push_back(ours.server_cpu_per_request * 1e6);
+    series.load_cpu.push_back(ours.load_cpu_per_request /
+                              ours.server_cpu_per_request);
+  }
+  return series;
+}
+
+std::string Spread(const std::vector<double>& values) {
+  const auto [least, greatest] =
+      std::minmax_element(values.begin(), values.end());
+  return absl::StrFormat("%.2f (%.2f-%.2f)", Median(values), *least, *greatest);
+}
+
+bool Wanted(absl::string_view section) {
+  for (const absl::string_view each :
+       absl::StrSplit(absl::GetFlag(FLAGS_sections), ',')) {
+    if (each == section) return true;
+  }
+  return false;
+}
+
+bool Wanted(const Case& each) {
+  return each.name.find(absl::GetFlag(FLAGS_only)) != std::string::npos;
+}
+
+void Print(const std::string& line) {
+  std::fputs(line.c_str(), stdout);
+  std::fflush(stdout);
+}
+
+void CompareSpeed(const std::string& title, bool tutorial) {
+  Print(absl::StrFormat(
+      "\n%s\n\n| case | CPU | requests/s | CPU per request | load's CPU | "
+      "target |\n|---|---|---|---|---|---|\n",
+      title));
+  for (const Case& each : Cases()) {
+    // The tutorial's server has one thread.
+    if (!Wanted(each) || (tutorial && each.workers > 1)) continue;
+    const Mode mode = each.load.mode;
+    const Series series = Compare(
+        tutorial ? Reference("tutorial", mode, 1) : Echod(mode, each.workers),
+        Reference("epoll", mode, each.workers), each);
+    Print(
+        absl::StrFormat("| %s | %s | %s | %.2f us | %.2f | %s |\n", each.name,
+                        Spread(series.cpu), Spread(series.rate),
+                        Median(series.micros), Median(series.load_cpu),
+                        tutorial ? "" : absl::StrFormat("%.2f", each.target)));
+  }
+}
+
+void ShowMemory() {
+  constexpr int kConnections = 19'000;
+  Print(absl::StrFormat(
+      "\nResident bytes for each of %d connections at rest\n\n| server | raw | "
+      "line |\n|---|---|---|\n",
+      kConnections));
+  for (const bool ours : {true, false}) {
+    std::vector<double> bytes;
+    for (const Mode mode : {Mode::kRaw, Mode::kLine}) {
+      bytes.push_back(
+          MeasureMemory(ours ? Echod(mode, 1) : Reference("epoll", mode, 1),
+                        mode, kConnections));
+    }
+    Print(absl::StrFormat("| %s | %.0f | %.0f |\n", ours ? "echod" : "epoll",
+                          bytes[0], bytes[1]));
+  }
+}
+
+std::string OrUnknown(double value, int digits) {
+  return value < 0 ? "not counted" : absl::StrFormat("%.*f", digits, value);
+}
+
+void ShowCounts() {
+  Print(
+      "\nSystem calls and user instructions for each request\n\n"
+      "| case | server | system calls | instructions |\n|---|---|---|---|\n");
+  struct Variant {
+    std::string name;
+    std::vector<std::string> flags;
+  };
+  const std::vector<Variant> variants = {
+      {"echod", {}},
+      {"echod, every limit and timer on",
+       {"--idle_timeout=60s", "--max_connections=100000"}},
+  };
+  for (const Case& each : Cases()) {
+    if (!Wanted(each) || each.workers > 1 || each.load.connections > 1000) {
+      continue;
+    }
+    LoadOptions load = each.load;
+    load.duration = absl::Seconds(2);
+    const auto row = [&](const std::string& name, Subject subject) {
+      Place(subject, each.workers);
+      Print(absl::StrFormat("| %s | %s | %s | %s |\n", each.name, name,
+                            OrUnknown(CountSystemCalls(subject, load), 2),
+                            OrUnknown(CountInstructions(subject, load), 0)));
+    };
+    row("epoll", Reference("epoll", each.load.mode, 1));
+    for (const Variant& variant : variants) {
+      Subject subject = Echod(each.load.mode, 1);
+      subject.flags.insert(subject.flags.end(), variant.flags.begin(),
+                           variant.flags.end());
+      row(variant.name, subject);
+    }
+  }
+}
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<CommandLine> line =
+      ParseCommandLine(argc, argv,
+                       {.name = "bench",
+                        .summary = "measures echod against reference servers",
+                        .flags_file = "tests/bench/bench.cc",
+                        .arguments = ""});
+  if (!line.ok()) {
+    std::fprintf(stderr, "bench: %s\n",
+                 std::string(line.status().message()).c_str());
+    return 2;
+  }
+  if (line->result == CommandLineResult::kAnswer) {
+    Print(line->answer);
+    return 0;
+  }
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+
+  Print(
+      "Each figure is the median of the rounds, with the least and the "
+      "greatest.\nCPU: the reference's server CPU time for a request over "
+      "echod's; above 1 echod\nis cheaper. requests/s: echod's over the "
+      "reference's. load's CPU: the load\ngenerator's for a request over "
+      "the server's.\n");
+  if (Wanted("speed")) CompareSpeed("echod against a bare epoll loop", false);
+  if (Wanted("tutorial")) {
+    CompareSpeed("The tutorial's bufferevent against a bare epoll loop", true);
+  }
+  if (Wanted("memory")) ShowMemory();
+  if (Wanted("counts")) ShowCounts();
+  return 0;
+}
+
+}  // namespace
+}  // namespace echod::bench
+
+int main(int argc, char** argv) { return echod::bench::Main(argc, argv); }

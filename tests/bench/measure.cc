@@ -1,0 +1,233 @@
+#include "tests/bench/measure.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "tests/load/load_run.h"
+#include "tests/support/server_process.h"
+
+namespace echod::bench {
+namespace {
+
+using testing::ServerProcess;
+
+// Reads the server's figures when the measured part begins and ends.
+class CpuObserver final : public load::LoadObserver {
+ public:
+  explicit CpuObserver(const ServerProcess& server) : server_(server) {}
+
+  void OnMeasuring() override { start_ = server_.CpuTime(); }
+  void OnMeasured() override { used_ = server_.CpuTime() - start_; }
+  absl::Duration used() const { return used_; }
+
+ private:
+  const ServerProcess& server_;
+  absl::Duration start_;
+  absl::Duration used_;
+};
+
+ServerProcess::Options ProcessOptions(const Subject& subject,
+                                      std::vector<std::string> wrapper = {}) {
+  ServerProcess::Options options;
+  options.program = subject.program;
+  options.flags = subject.flags;
+  options.wrapper = std::move(wrapper);
+  options.cpu = subject.cpu;
+  return options;
+}
+
+load::LoadResult MustRun(const load::LoadOptions& options,
+                         load::LoadObserver& observer) {
+  absl::StatusOr<load::LoadResult> result = load::RunLoad(options, observer);
+  if (!result.ok() || !result->EverythingCameBack()) {
+    std::fprintf(stderr, "bench: the load failed: %s\n",
+                 result.ok() ? "not every byte came back"
+                             : result.status().ToString().c_str());
+    std::exit(1);
+  }
+  return *std::move(result);
+}
+
+double PerRequest(absl::Duration time, const load::LoadResult& result) {
+  return absl::ToDoubleSeconds(time) /
+         static_cast<double>(result.counts.requests);
+}
+
+bool Installed(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder + "/" + program, ignored)) return true;
+  }
+  return false;
+}
+
+// Runs the subject under a program that counts something and writes it to a
+// file when the subject has ended.
+struct Count {
+  double counted = 0;
+  double requests = 0;
+};
+Count RunCounted(const Subject& subject, load::LoadOptions options,
+                 const std::vector<std::string>& wrapper,
+                 const std::string& file,
+                 const std::function<double(std::istream&)>& parse) {
+  std::filesystem::remove(file);
+  Count count;
+  {
+    ServerProcess server(ProcessOptions(subject, wrapper));
+    options.server = server.echo_address();
+    load::LoadObserver observer;
+    count.requests =
+        static_cast<double>(MustRun(options, observer).whole.requests);
+    server.Signal(SIGTERM);
+    server.WaitForExit();
+  }
+  // A tracer may end after what it traced.
+  for (int i = 0; i < 1000; ++i) {
+    std::ifstream in(file);
+    count.counted = in ? parse(in) : 0;
+    if (count.counted > 0) break;
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  std::filesystem::remove(file);
+  return count;
+}
+
+// What the counted thing is per request, the start and the end of the process
+// taken off by a second and shorter run.
+double CountPerRequest(const Subject& subject, load::LoadOptions options,
+                       const std::vector<std::string>& wrapper,
+                       const std::string& file,
+                       const std::function<double(std::istream&)>& parse) {
+  const Count longer = RunCounted(subject, options, wrapper, file, parse);
+  options.duration /= 10;
+  const Count shorter = RunCounted(subject, options, wrapper, file, parse);
+  return (longer.counted - shorter.counted) /
+         (longer.requests - shorter.requests);
+}
+
+std::string ScratchFile(const std::string& name) {
+  return (std::filesystem::temp_directory_path() /
+          absl::StrCat("echod-bench-", getpid(), "-", name))
+      .string();
+}
+
+}  // namespace
+
+Subject Echod(load::Mode mode, int workers) {
+  return {.flags = {mode == load::Mode::kLine ? "--mode=line" : "--mode=raw",
+                    absl::StrCat("--workers=", workers),
+                    "--log_level=warning"}};
+}
+
+Subject Reference(const std::string& kind, load::Mode mode, int workers) {
+  return {.program = "tests/bench/reference_server",
+          .flags = {mode == load::Mode::kLine ? "--mode=line" : "--mode=raw",
+                    absl::StrCat("--workers=", workers),
+                    absl::StrCat("--kind=", kind)}};
+}
+
+Measurement Measure(const Subject& subject, load::LoadOptions load) {
+  const ServerProcess server(ProcessOptions(subject));
+  load.server = server.echo_address();
+  CpuObserver observer(server);
+  const load::LoadResult result = MustRun(load, observer);
+  return {.requests_per_second = static_cast<double>(result.counts.requests) /
+                                 absl::ToDoubleSeconds(result.measured),
+          .server_cpu_per_request = PerRequest(observer.used(), result),
+          .load_cpu_per_request = PerRequest(result.cpu_time, result)};
+}
+
+double MeasureMemory(const Subject& subject, load::Mode mode, int connections) {
+  class RestObserver final : public load::LoadObserver {
+   public:
+    explicit RestObserver(const ServerProcess& server) : server_(server) {}
+    void OnMeasured() override { resident_ = server_.ResidentBytes(); }
+    std::int64_t resident() const { return resident_; }
+
+   private:
+    const ServerProcess& server_;
+    std::int64_t resident_ = 0;
+  };
+
+  const ServerProcess server(ProcessOptions(subject));
+  load::LoadOptions load;
+  load.server = server.echo_address();
+  load.mode = mode;
+  load::LoadObserver ignored;
+  // A little work first, so that what the process needs once is there.
+  load.connections = 100;
+  load.duration = absl::Milliseconds(200);
+  MustRun(load, ignored);
+  const std::int64_t before = server.ResidentBytes();
+
+  load.connections = connections;
+  load.rate = connections;
+  load.duration = absl::Seconds(2);
+  RestObserver observer(server);
+  MustRun(load, observer);
+  return static_cast<double>(observer.resident() - before) / connections;
+}
+
+double CountSystemCalls(const Subject& subject, const load::LoadOptions& load) {
+  if (!Installed("strace")) return -1;
+  const std::string file = ScratchFile("strace");
+  // -D: the subject is our child, and not the tracer.
+  return CountPerRequest(subject, load,
+                         {"strace", "-D", "-f", "-qq", "-c", "-o", file}, file,
+                         [](std::istream& in) {
+                           // % time, seconds, usecs/call, calls, (errors,)
+                           // syscall; last: total.
+                           double calls = 0;
+                           for (std::string line; std::getline(in, line);) {
+                             std::istringstream words(line);
+                             std::string word;
+                             for (int i = 0; i < 4; ++i) words >> word;
+                             if (line.find("total") != std::string::npos &&
+                                 !absl::SimpleAtod(word, &calls)) {
+                               calls = 0;
+                             }
+                           }
+                           return calls;
+                         });
+}
+
+double CountInstructions(const Subject& subject,
+                         const load::LoadOptions& load) {
+  if (!Installed("valgrind")) return -1;
+  const std::string file = ScratchFile("callgrind");
+  return CountPerRequest(subject, load,
+                         {"valgrind", "-q", "--tool=callgrind",
+                          absl::StrCat("--callgrind-out-file=", file)},
+                         file, [](std::istream& in) {
+                           double instructions = 0;
+                           for (std::string line; std::getline(in, line);) {
+                             std::istringstream words(line);
+                             std::string key;
+                             words >> key;
+                             double value = 0;
+                             if ((key == "summary:" || key == "totals:") &&
+                                 words >> value && value > 0) {
+                               instructions = value;
+                             }
+                           }
+                           return instructions;
+                         });
+}
+
+}  // namespace echod::bench

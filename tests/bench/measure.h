@@ -1,0 +1,48 @@
+#ifndef TESTS_BENCH_MEASURE_H_
+#define TESTS_BENCH_MEASURE_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/load/load_options.h"
+
+namespace echod::bench {
+
+// A server to be measured.
+struct Subject {
+  std::string program = "echo/daemon/echod";  // a path in the workspace
+  std::vector<std::string> flags;
+  int cpu = -1;  // the only one that it may use; -1: any
+};
+
+// echod and the servers to compare it with, in the mode and with the workers of
+// a case.
+Subject Echod(load::Mode mode, int workers);
+Subject Reference(const std::string& kind, load::Mode mode, int workers);
+
+// What one run under load has shown.
+struct Measurement {
+  double requests_per_second = 0;
+  double server_cpu_per_request = 0;  // seconds
+  double load_cpu_per_request = 0;    // seconds
+};
+
+// Starts the subject, puts the load on it, and ends it. The load runs on the
+// calling thread's CPUs. Ends the program when a byte does not come back, for
+// such a figure says nothing.
+Measurement Measure(const Subject& subject, load::LoadOptions load);
+
+// What `connections` connections that have been used and are at rest cost the
+// subject of resident memory, in bytes for each.
+double MeasureMemory(const Subject& subject, load::Mode mode, int connections);
+
+// System calls, or instructions in user mode, for each request; negative when
+// strace or valgrind, which count them, are not installed. The load is as short
+// as `load` says, since both make the subject slow.
+double CountSystemCalls(const Subject& subject, const load::LoadOptions& load);
+double CountInstructions(const Subject& subject, const load::LoadOptions& load);
+
+}  // namespace echod::bench
+
+#endif  // TESTS_BENCH_MEASURE_H_

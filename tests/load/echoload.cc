@@ -1,0 +1,259 @@
+// The load generator. See `echoload --help`.
+
+#include <netdb.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "echo/base/command_line.h"
+#include "echo/base/socket_address.h"
+#include "tests/load/load_options.h"
+#include "tests/load/load_run.h"
+#include "tests/load/report.h"
+
+namespace echod::load {
+
+enum class Output : std::uint8_t { kText, kJson };
+
+// Found by absl through the types' namespace.
+static bool AbslParseFlag(absl::string_view text, Mode* mode,
+                          std::string* error) {
+  *mode = text == "raw" ? Mode::kRaw : Mode::kLine;
+  if (text == "line" || text == "raw") return true;
+  *error = "choose line or raw";
+  return false;
+}
+
+static std::string AbslUnparseFlag(Mode mode) {
+  return mode == Mode::kLine ? "line" : "raw";
+}
+
+static bool AbslParseFlag(absl::string_view text, Output* output,
+                          std::string* error) {
+  *output = text == "json" ? Output::kJson : Output::kText;
+  if (text == "text" || text == "json") return true;
+  *error = "choose text or json";
+  return false;
+}
+
+static std::string AbslUnparseFlag(Output output) {
+  return output == Output::kText ? "text" : "json";
+}
+
+}  // namespace echod::load
+
+ABSL_FLAG(echod::load::Mode, mode, echod::load::Mode::kLine,
+          "line sends lines and expects YOU SAID <line>, as of an echod with "
+          "--mode=line; raw sends bytes and expects them back (RFC 862). "
+          "Default: line.");
+ABSL_FLAG(int, connections, 100, "Connections at a time. Default: 100.");
+ABSL_FLAG(std::int64_t, size, 64,
+          "Bytes of a request; in line mode the line's end is one of them. "
+          "Default: 64.");
+ABSL_FLAG(int, pipeline, 1,
+          "The most requests that a connection has under way. Default: 1.");
+ABSL_FLAG(int, threads, 1, "Threads that make the load. Default: 1.");
+ABSL_FLAG(double, rate, 0,
+          "Requests per second, of all connections together, each at its time "
+          "whether the one before is answered or not; latency counts from that "
+          "time, so a server that stalls cannot hide it. Default: 0, a closed "
+          "loop: each answer brings the next request.");
+ABSL_FLAG(absl::Duration, duration, absl::Seconds(10),
+          "How long to measure, once all have connected. Default: 10s.");
+ABSL_FLAG(absl::Duration, ramp, absl::ZeroDuration(),
+          "Open the connections evenly over this time. Default: 0, as fast as "
+          "they come about.");
+ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
+          "How long a connection may take to come about, or an answer to go "
+          "on. Default: 10s.");
+ABSL_FLAG(std::int64_t, requests_per_connection, 0,
+          "Close a connection after so many requests and open another; 1 is a "
+          "new connection for every request. Default: 0, never.");
+ABSL_FLAG(echod::load::Output, output, echod::load::Output::kText,
+          "text or json. Default: text.");
+ABSL_FLAG(std::string, hgrm, "",
+          "Write the latencies' distribution to this file, in the .hgrm format "
+          "that HDR histogram plotters read. Default: none.");
+
+namespace echod::load {
+namespace {
+
+constexpr int kExitNotAllCameBack = 1;
+constexpr int kExitCannotRun = 2;
+
+int CannotRun(const absl::Status& status) {
+  std::fprintf(stderr, "echoload: %s\n", std::string(status.message()).c_str());
+  return kExitCannotRun;
+}
+
+struct AddrinfoDeleter {
+  void operator()(addrinfo* info) const { freeaddrinfo(info); }
+};
+
+absl::StatusOr<SocketAddress> Resolve(absl::string_view text) {
+  if (absl::StatusOr<SocketAddress> numeric = SocketAddress::Parse(text);
+      numeric.ok()) {
+    return numeric;
+  }
+  const auto colon = text.rfind(':');
+  if (colon == absl::string_view::npos || colon == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", text, "' is no host:port; write it such as localhost:8080"));
+  }
+  absl::string_view host = text.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int error =
+      getaddrinfo(std::string(host).c_str(),
+                  std::string(text.substr(colon + 1)).c_str(), &hints, &found);
+  if (error != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot find '", text, "': ", gai_strerror(error),
+                     "; write host:port, such as localhost:8080"));
+  }
+  const std::unique_ptr<addrinfo, AddrinfoDeleter> owned(found);
+  // IPv4 where there is both: a server on [::] takes either.
+  const addrinfo* chosen = found;
+  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
+    if (each->ai_family == AF_INET) {
+      chosen = each;
+      break;
+    }
+  }
+  sockaddr_storage storage = {};
+  std::memcpy(&storage, chosen->ai_addr, chosen->ai_addrlen);
+  return SocketAddress::FromKernel(storage);
+}
+
+absl::StatusOr<LoadOptions> OptionsFromFlags(const CommandLine& line) {
+  if (line.arguments.size() != 1) {
+    return absl::InvalidArgumentError(
+        "say which server, and only one, as host:port, such as "
+        "localhost:8080; --help says more");
+  }
+  absl::StatusOr<SocketAddress> server = Resolve(line.arguments[0]);
+  if (!server.ok()) return server.status();
+  LoadOptions options;
+  options.server = *server;
+  options.mode = absl::GetFlag(FLAGS_mode);
+  options.connections = absl::GetFlag(FLAGS_connections);
+  options.request_bytes = static_cast<std::size_t>(
+      std::max<std::int64_t>(0, absl::GetFlag(FLAGS_size)));
+  options.pipeline = absl::GetFlag(FLAGS_pipeline);
+  options.threads = absl::GetFlag(FLAGS_threads);
+  options.rate = absl::GetFlag(FLAGS_rate);
+  options.duration = absl::GetFlag(FLAGS_duration);
+  options.ramp = absl::GetFlag(FLAGS_ramp);
+  options.timeout = absl::GetFlag(FLAGS_timeout);
+  options.requests_per_connection =
+      absl::GetFlag(FLAGS_requests_per_connection);
+  if (absl::Status valid = ValidateLoad(options); !valid.ok()) return valid;
+  return options;
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Shows progress on a terminal, and ends the run on SIGINT or SIGTERM, which
+// have to be blocked in every thread.
+class Console final : public LoadObserver {
+ public:
+  Console() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  void OnProgress(absl::Duration elapsed, const LoadCounts& counts,
+                  std::int64_t open_connections) override {
+    if (!on_terminal_) return;
+    std::fprintf(stderr, "\r\033[K%s",
+                 ProgressLine(elapsed, elapsed - elapsed_, before_, counts,
+                              open_connections)
+                     .c_str());
+    before_ = counts;
+    elapsed_ = elapsed;
+  }
+
+  void OnMeasured() override {
+    if (on_terminal_) std::fprintf(stderr, "\r\033[K");
+  }
+
+  bool Wait(absl::Duration time) override {
+    const timespec limit = absl::ToTimespec(time);
+    return sigtimedwait(&signals_, nullptr, &limit) < 0;
+  }
+
+ private:
+  const bool on_terminal_ = isatty(STDERR_FILENO) != 0;
+  sigset_t signals_;
+  LoadCounts before_;
+  absl::Duration elapsed_;
+};
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(
+      argc, argv,
+      {.name = "echoload",
+       .summary = "puts a load on a TCP echo server, checks every byte that "
+                  "comes back, and measures how long it takes",
+       .flags_file = "tests/load/echoload.cc",
+       .arguments = "host:port"});
+  if (!line.ok()) return CannotRun(line.status());
+  if (line->result == CommandLineResult::kAnswer) {
+    std::fputs(line->answer.c_str(), stdout);
+    return 0;
+  }
+  RaiseDescriptorLimit();
+  const absl::StatusOr<LoadOptions> options = OptionsFromFlags(*line);
+  if (!options.ok()) return CannotRun(options.status());
+
+  const std::string hgrm = absl::GetFlag(FLAGS_hgrm);
+  std::ofstream hgrm_file;
+  if (!hgrm.empty()) {
+    hgrm_file.open(hgrm);
+    if (!hgrm_file) {
+      return CannotRun(absl::InvalidArgumentError(absl::StrCat(
+          "flag --hgrm: cannot write ", hgrm, "; choose a writable path")));
+    }
+  }
+
+  Console console;
+  const absl::StatusOr<LoadResult> result = RunLoad(*options, console);
+  if (!result.ok()) return CannotRun(result.status());
+  if (!hgrm.empty()) result->latencies.WriteHgrm(hgrm_file);
+  const std::string report = absl::GetFlag(FLAGS_output) == Output::kJson
+                                 ? JsonReport(*options, *result)
+                                 : TextReport(*options, *result);
+  std::fputs(report.c_str(), stdout);
+  return result->EverythingCameBack() ? 0 : kExitNotAllCameBack;
+}
+
+}  // namespace
+}  // namespace echod::load
+
+int main(int argc, char** argv) { return echod::load::Main(argc, argv); }

@@ -1,0 +1,188 @@
+#include "tests/load/load_run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tests/load/load_thread.h"
+
+namespace echod::load {
+namespace {
+
+constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
+constexpr absl::Duration kProgressInterval = absl::Seconds(1);
+constexpr std::size_t kLongestPart = 256 * 1024;
+
+// What the process needs beside the connections.
+constexpr rlim_t kOtherDescriptors = 64;
+
+class Run {
+ public:
+  Run(const LoadOptions& options, LoadObserver& observer)
+      : options_(options),
+        observer_(observer),
+        script_(options.mode, options.request_bytes, kLongestPart) {
+    int first = 0;
+    for (int i = 0; i < options.threads; ++i) {
+      const int share = (options.connections - first) / (options.threads - i);
+      threads_.push_back(
+          std::make_unique<LoadThread>(options, script_, phase_, first, share));
+      first += share;
+    }
+  }
+
+  absl::StatusOr<LoadResult> operator()() {
+    for (const auto& thread : threads_) thread->Start();
+    const bool wanted = WaitForConnections();
+    if (Open() == 0 && Counts().connections_opened == 0) {
+      End();
+      return absl::UnavailableError(absl::StrCat(
+          "no connection to ", options_.server.ToString(), ": ",
+          std::strerror(ConnectErrno()), "; is a server listening there?"));
+    }
+    const absl::Time start = absl::Now();
+    EnterPhase(Phase::kMeasuring);
+    observer_.OnMeasuring();
+    if (wanted) WaitAndShow();
+    observer_.OnMeasured();
+    LoadResult result;
+    result.measured = absl::Now() - start;
+    End();
+    for (const auto& thread : threads_) {
+      result.counts = result.counts + thread->measured_counts();
+      result.latencies.Add(thread->latencies());
+      result.cpu_time += thread->cpu_time();
+      result.unanswered += thread->unanswered();
+    }
+    result.whole = Counts();
+    return result;
+  }
+
+ private:
+  LoadCounts Counts() const {
+    LoadCounts sum;
+    for (const auto& thread : threads_) sum = sum + thread->Counts();
+    return sum;
+  }
+
+  std::int64_t Open() const {
+    std::int64_t sum = 0;
+    for (const auto& thread : threads_) sum += thread->open();
+    return sum;
+  }
+
+  int ConnectErrno() const {
+    for (const auto& thread : threads_) {
+      if (thread->connect_errno() != 0) return thread->connect_errno();
+    }
+    return ETIMEDOUT;
+  }
+
+  // Until each has come about or failed. False when the observer wants to end.
+  bool WaitForConnections() {
+    for (;;) {
+      std::int64_t settled = 0;
+      for (const auto& thread : threads_) settled += thread->settled();
+      if (settled >= options_.connections) return true;
+      if (!observer_.Wait(kPollInterval)) return false;
+    }
+  }
+
+  void WaitAndShow() {
+    const absl::Time start = absl::Now();
+    const LoadCounts before = Counts();
+    for (;;) {
+      const absl::Duration elapsed = absl::Now() - start;
+      if (elapsed >= options_.duration) return;
+      const absl::Duration step =
+          std::min(kProgressInterval, options_.duration - elapsed);
+      if (!observer_.Wait(step)) return;
+      observer_.OnProgress(absl::Now() - start, Counts() - before, Open());
+    }
+  }
+
+  void EnterPhase(Phase phase) {
+    phase_ = phase;
+    for (const auto& thread : threads_) thread->WakeUp();
+  }
+
+  void End() {
+    EnterPhase(Phase::kEnding);
+    for (const auto& thread : threads_) thread->Join();
+  }
+
+  const LoadOptions& options_;
+  LoadObserver& observer_;
+  const Script script_;
+  std::atomic<Phase> phase_{Phase::kConnecting};
+  std::vector<std::unique_ptr<LoadThread>> threads_;
+};
+
+absl::Status BadFlag(absl::string_view flag, absl::string_view problem) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("flag --", flag, ": ", problem));
+}
+
+}  // namespace
+
+absl::Status ValidateLoad(const LoadOptions& options) {
+  constexpr int kMostThreads = 256;
+  constexpr int kMostConnections = 1'000'000;
+  constexpr int kMostPipeline = 1'000'000;
+  constexpr std::size_t kMostBytes = 64 * 1024 * 1024;
+  if (options.connections < 1 || options.connections > kMostConnections) {
+    return BadFlag("connections",
+                   absl::StrCat("choose 1 to ", kMostConnections));
+  }
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    return BadFlag("threads", absl::StrCat("choose 1 to ", kMostThreads));
+  }
+  if (options.threads > options.connections) {
+    return BadFlag("threads", "there cannot be more than connections");
+  }
+  if (options.request_bytes < 1 || options.request_bytes > kMostBytes) {
+    return BadFlag("size", absl::StrCat("choose 1 to ", kMostBytes, " bytes"));
+  }
+  if (options.pipeline < 1 || options.pipeline > kMostPipeline) {
+    return BadFlag("pipeline", absl::StrCat("choose 1 to ", kMostPipeline));
+  }
+  if (!(options.rate >= 0 && options.rate <= 1e9)) {
+    return BadFlag("rate",
+                   "choose requests per second, or 0 for a closed loop");
+  }
+  if (options.duration <= absl::ZeroDuration()) {
+    return BadFlag("duration", "it has to be more than 0, such as 10s");
+  }
+  if (options.ramp < absl::ZeroDuration()) {
+    return BadFlag("ramp", "it cannot be less than 0");
+  }
+  if (options.timeout <= absl::ZeroDuration()) {
+    return BadFlag("timeout", "it has to be more than 0, such as 10s");
+  }
+  if (options.requests_per_connection < 0) {
+    return BadFlag("requests_per_connection", "it cannot be less than 0");
+  }
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+      static_cast<rlim_t>(options.connections) + kOtherDescriptors >
+          limit.rlim_cur) {
+    return BadFlag(
+        "connections",
+        absl::StrCat("this process may have ", limit.rlim_cur,
+                     " descriptors; choose fewer, or raise `ulimit -n`"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options,
+                                   LoadObserver& observer) {
+  return Run(options, observer)();
+}
+
+}  // namespace echod::load

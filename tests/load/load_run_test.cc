@@ -1,0 +1,327 @@
+// The load generator against servers that are right, and servers that are not.
+
+#include "tests/load/load_run.h"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/test_server.h"
+#include "gtest/gtest.h"
+#include "tests/load/load_options.h"
+
+namespace echod::load {
+namespace {
+
+LoadOptions Small(const SocketAddress& server, Mode mode) {
+  LoadOptions options;
+  options.server = server;
+  options.mode = mode;
+  options.connections = 7;
+  options.duration = absl::Milliseconds(100);
+  return options;
+}
+
+LoadResult MustRun(const LoadOptions& options) {
+  EXPECT_TRUE(ValidateLoad(options).ok()) << ValidateLoad(options);
+  LoadObserver observer;
+  absl::StatusOr<LoadResult> result = RunLoad(options, observer);
+  EXPECT_TRUE(result.ok()) << result.status();
+  return result.ok() ? *std::move(result) : LoadResult();
+}
+
+class LoadRunTest : public ::testing::TestWithParam<Mode> {
+ protected:
+  static EchoServerOptions Options() {
+    EchoServerOptions options = Workers(2);
+    options.settings.mode =
+        GetParam() == Mode::kLine ? EchoMode::kLine : EchoMode::kRaw;
+    return options;
+  }
+
+  TestServer server_{Options()};
+};
+
+TEST_P(LoadRunTest, EveryByteOfAClosedLoopComesBack) {
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.threads = 2;
+  options.pipeline = 5;
+  const LoadResult result = MustRun(options);
+  EXPECT_TRUE(result.EverythingCameBack());
+  EXPECT_EQ(result.whole.connections_opened, 7);
+  EXPECT_GT(result.counts.requests, 0);
+  EXPECT_LE(result.counts.requests, result.whole.requests);
+  // Requests whose answers were measured have a latency each, but for those
+  // answered while the measuring ended.
+  EXPECT_GE(result.latencies.count(),
+            static_cast<std::uint64_t>(result.counts.requests));
+  const std::int64_t more = GetParam() == Mode::kLine ? 9 : 0;
+  EXPECT_EQ(result.whole.bytes_received, result.whole.requests * (64 + more));
+  EXPECT_EQ(result.whole.bytes_sent, result.whole.requests * 64);
+  const Counters total = server_.control().GetStats().total;
+  EXPECT_EQ(total.bytes_received, result.whole.bytes_sent);
+  EXPECT_EQ(total.bytes_sent, result.whole.bytes_received);
+}
+
+TEST_P(LoadRunTest, RequestsMayBeLargerThanAnyBuffer) {
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.request_bytes = GetParam() == Mode::kLine ? 65'536 : 3'000'001;
+  options.pipeline = 3;
+  const LoadResult result = MustRun(options);
+  EXPECT_TRUE(result.EverythingCameBack());
+  EXPECT_GE(result.whole.requests, 7 * 3);
+}
+
+TEST_P(LoadRunTest, ReconnectsAfterSoManyRequests) {
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.requests_per_connection = 3;
+  options.pipeline = 2;
+  const LoadResult result = MustRun(options);
+  EXPECT_TRUE(result.EverythingCameBack());
+  EXPECT_GT(result.whole.connections_opened, 7);
+  // Three for each, but those that the end cut short.
+  EXPECT_LE(result.whole.requests, 3 * result.whole.connections_opened);
+  EXPECT_GE(result.whole.requests, 3 * (result.whole.connections_opened - 7));
+}
+
+TEST_P(LoadRunTest, AnOpenLoopKeepsItsRate) {
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.threads = 2;
+  options.rate = 1000;
+  const LoadResult result = MustRun(options);
+  EXPECT_TRUE(result.EverythingCameBack());
+  // As many as were due by the end, which may be a little late.
+  EXPECT_GE(result.whole.requests, 99);
+  EXPECT_LE(static_cast<double>(result.whole.requests),
+            1000 * absl::ToDoubleSeconds(result.measured + absl::Seconds(1)));
+}
+
+INSTANTIATE_TEST_SUITE_P(EachMode, LoadRunTest,
+                         ::testing::Values(Mode::kLine, Mode::kRaw),
+                         [](const auto& param) {
+                           return param.param == Mode::kLine ? "Line" : "Raw";
+                         });
+
+// Accepts, one after the other, and lets `serve` do to each what it likes.
+class BadServer {
+ public:
+  explicit BadServer(std::function<void(int fd)> serve)
+      : thread_([this, serve = std::move(serve)] {
+          for (;;) {
+            const UniqueFd fd(accept(listening_.get(), nullptr, nullptr));
+            if (stop_) return;
+            serve(fd.get());
+          }
+        }) {}
+  ~BadServer() {
+    stop_ = true;
+    shutdown(listening_.get(), SHUT_RDWR);  // wakes accept
+    thread_.join();
+  }
+
+  SocketAddress address() const { return LocalAddress(listening_.get()); }
+
+ private:
+  static UniqueFd Listen() {
+    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_storage storage;
+    const socklen_t length =
+        SocketAddress::Parse("127.0.0.1:0")->ToKernel(storage);
+    EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length), 0);
+    EXPECT_EQ(listen(fd.get(), 16), 0);
+    return fd;
+  }
+
+  const UniqueFd listening_ = Listen();
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+std::int64_t Errors(const LoadResult& result, ErrorKind kind) {
+  return result.whole.errors[static_cast<std::size_t>(kind)];
+}
+
+// Echoes like a server that is right, but for the `at`th byte.
+void EchoBut(
+    int fd, std::size_t at,
+    const std::function<void(std::string& bytes, std::size_t i)>& do_wrong) {
+  std::size_t seen = 0;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = recv(fd, buffer, sizeof buffer, 0);
+    if (got <= 0) return;
+    std::string bytes(buffer, static_cast<std::size_t>(got));
+    if (seen <= at && at < seen + bytes.size()) do_wrong(bytes, at - seen);
+    seen += static_cast<std::size_t>(got);
+    if (send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) return;
+  }
+}
+
+LoadResult RunAgainst(const BadServer& server) {
+  LoadOptions options = Small(server.address(), Mode::kRaw);
+  options.connections = 1;
+  options.timeout = absl::Milliseconds(500);
+  return MustRun(options);
+}
+
+TEST(LoadRunErrorsTest, SeesAByteThatIsWrong) {
+  const BadServer server([](int fd) {
+    EchoBut(fd, 1000, [](std::string& bytes, std::size_t i) { bytes[i] ^= 1; });
+  });
+  const LoadResult result = RunAgainst(server);
+  EXPECT_FALSE(result.EverythingCameBack());
+  EXPECT_GT(Errors(result, ErrorKind::kWrongBytes), 0);
+}
+
+TEST(LoadRunErrorsTest, SeesAByteThatIsMissing) {
+  const BadServer server([](int fd) {
+    EchoBut(fd, 1000,
+            [](std::string& bytes, std::size_t i) { bytes.erase(i, 1); });
+  });
+  EXPECT_FALSE(RunAgainst(server).EverythingCameBack());
+}
+
+TEST(LoadRunErrorsTest, SeesAByteThatComesTwice) {
+  const BadServer server([](int fd) {
+    EchoBut(fd, 1000, [](std::string& bytes, std::size_t i) {
+      bytes.insert(i, 1, bytes[i]);
+    });
+  });
+  const LoadResult result = RunAgainst(server);
+  EXPECT_GT(Errors(result, ErrorKind::kWrongBytes), 0);
+}
+
+TEST(LoadRunErrorsTest, SeesAnEarlyEnd) {
+  const BadServer server([](int fd) {
+    char byte = 0;
+    recv(fd, &byte, 1, MSG_PEEK);
+    shutdown(fd, SHUT_WR);
+    char buffer[256];
+    while (recv(fd, buffer, sizeof buffer, 0) > 0) {
+    }
+  });
+  const LoadResult result = RunAgainst(server);
+  EXPECT_GT(Errors(result, ErrorKind::kClosedEarly), 0);
+  EXPECT_GT(result.unanswered, 0);
+}
+
+TEST(LoadRunErrorsTest, SeesAReset) {
+  const BadServer server([](int fd) {
+    char byte = 0;
+    recv(fd, &byte, 1, 0);  // closed with bytes unread
+  });
+  const LoadResult result = RunAgainst(server);
+  EXPECT_GT(Errors(result, ErrorKind::kReset), 0);
+}
+
+TEST(LoadRunErrorsTest, SeesAServerThatSaysNothing) {
+  const BadServer server([](int fd) {
+    char buffer[256];
+    while (recv(fd, buffer, sizeof buffer, 0) > 0) {
+    }
+  });
+  LoadOptions options = Small(server.address(), Mode::kRaw);
+  options.connections = 1;
+  options.timeout = absl::Milliseconds(50);
+  options.duration = absl::Milliseconds(400);
+  const LoadResult result = MustRun(options);
+  EXPECT_GT(Errors(result, ErrorKind::kTimeout), 0);
+  EXPECT_FALSE(result.EverythingCameBack());
+}
+
+// The point of the open loop: the time that requests wait for their turn, while
+// the server stalls, is theirs.
+TEST(LoadRunErrorsTest, AStallOfTheServerShowsInTheOpenLoop) {
+  constexpr int kStallMs = 300;
+  const BadServer server([](int fd) {
+    EchoBut(fd, 640, [](std::string& /*bytes*/, std::size_t /*i*/) {
+      poll(nullptr, 0, kStallMs);  // the server's own doing
+    });
+  });
+  LoadOptions options = Small(server.address(), Mode::kRaw);
+  options.connections = 1;
+  options.rate = 1000;
+  options.duration = absl::Milliseconds(600);
+  const LoadResult result = MustRun(options);
+  EXPECT_TRUE(result.EverythingCameBack());
+  // About 300 requests were due in the stall; a closed loop would have seen
+  // one.
+  const std::uint64_t slow = static_cast<std::uint64_t>(kStallMs) * 500'000;
+  EXPECT_GT(result.latencies.Percentile(80), slow);
+}
+
+TEST(LoadRunErrorsTest, WithoutAServerThereIsNoRun) {
+  UniqueFd holder;
+  const int port = HeldPort(holder);
+  holder.Reset();
+  LoadOptions options = Small(SocketAddress::Parse("127.0.0.1:1")
+                                  ->WithPort(static_cast<std::uint16_t>(port)),
+                              Mode::kRaw);
+  LoadObserver observer;
+  const absl::Status status = RunLoad(options, observer).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("Connection refused"), std::string::npos);
+}
+
+TEST(LoadRunErrorsTest, AnObserverCanEndIt) {
+  class Impatient final : public LoadObserver {
+   public:
+    void OnMeasuring() override { measuring_ = true; }
+    bool Wait(absl::Duration time) override {
+      return !measuring_ && LoadObserver::Wait(time);
+    }
+
+   private:
+    bool measuring_ = false;
+  };
+  TestServer server;
+  LoadOptions options = Small(server.address(), Mode::kLine);
+  options.duration = absl::Hours(1);
+  Impatient observer;
+  EXPECT_TRUE(RunLoad(options, observer).ok());
+}
+
+TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
+  const auto problem = [](const std::function<void(LoadOptions&)>& change) {
+    LoadOptions options;
+    change(options);
+    return std::string(ValidateLoad(options).message());
+  };
+  EXPECT_EQ(problem([](LoadOptions&) {}), "");
+  const std::vector<std::pair<std::string, std::function<void(LoadOptions&)>>>
+      cases = {
+          {"connections", [](auto& o) { o.connections = 0; }},
+          {"connections", [](auto& o) { o.connections = 999'999; }},
+          {"threads", [](auto& o) { o.threads = 0; }},
+          {"threads", [](auto& o) { o.threads = o.connections + 1; }},
+          {"size", [](auto& o) { o.request_bytes = 0; }},
+          {"pipeline", [](auto& o) { o.pipeline = 0; }},
+          {"rate", [](auto& o) { o.rate = -1; }},
+          {"duration", [](auto& o) { o.duration = absl::ZeroDuration(); }},
+          {"ramp", [](auto& o) { o.ramp = -absl::Seconds(1); }},
+          {"timeout", [](auto& o) { o.timeout = absl::ZeroDuration(); }},
+          {"requests_per_connection",
+           [](auto& o) { o.requests_per_connection = -1; }},
+      };
+  for (const auto& [flag, change] : cases) {
+    EXPECT_EQ(problem(change).rfind("flag --" + flag + ":", 0), 0u)
+        << problem(change);
+  }
+}
+
+}  // namespace
+}  // namespace echod::load

@@ -1,0 +1,134 @@
+#ifndef TESTS_LOAD_LOAD_THREAD_H_
+#define TESTS_LOAD_LOAD_THREAD_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "echo/base/unique_fd.h"
+#include "echo/relaxed_counter.h"
+#include "tests/load/load_connection.h"
+#include "tests/load/load_options.h"
+#include "tests/load/script.h"
+
+namespace echod::load {
+
+// How far a run has got. The run's own thread sets it, the others look.
+enum class Phase : std::uint8_t {
+  kConnecting,
+  kMeasuring,
+  kEnding,  // no new requests; connections end when they have their answers
+};
+
+// One thread of a load: an epoll loop with its share of the connections.
+class LoadThread {
+ public:
+  // `connections` of the run's, numbered from `first`. All that is passed
+  // outlives the thread.
+  LoadThread(const LoadOptions& options, const Script& script,
+             const std::atomic<Phase>& phase, int first, int connections);
+  ~LoadThread();
+  LoadThread(const LoadThread&) = delete;
+  LoadThread& operator=(const LoadThread&) = delete;
+
+  void Start();
+  // The phase is another: look at once. Thread-safe.
+  void WakeUp();
+  void Join() { thread_.join(); }
+
+  // Thread-safe, while it runs.
+  LoadCounts Counts() const;
+  // Connections that have been opened, or failed, for the first time.
+  std::int64_t settled() const { return settled_.Get(); }
+  std::int64_t open() const { return open_.Get(); }
+  // The errno of the last connection that did not come about.
+  int connect_errno() const { return connect_errno_.load(); }
+
+  // Once joined: counts and CPU time of the part that was measured, and its
+  // latencies.
+  const LoadCounts& measured_counts() const { return measured_counts_; }
+  const LatencyHistogram& latencies() const { return latencies_; }
+  absl::Duration cpu_time() const { return cpu_time_; }
+  std::int64_t unanswered() const { return unanswered_; }
+
+ private:
+  using Outcome = LoadConnection::Outcome;
+  using Clock = std::uint64_t;  // nanoseconds, steady
+
+  // A connection with what its schedule is about.
+  struct Client {
+    LoadConnection connection;
+    std::int64_t index = 0;  // within the thread
+    bool settled = false;
+    std::int64_t started = 0;  // requests, on all its sockets
+    std::int64_t due = 0;      // open loop: those that should have been
+  };
+
+  void Run();
+  void EnterPhase(Phase phase, Clock now);
+  int WaitMilliseconds(Clock now) const;
+  void OnReady(Client& client, std::uint32_t events);
+  void OpenSome(Clock now);
+  void StartDue(Clock now);
+  void ArmTimer();
+  void CheckTimeouts(Clock now);
+  // Starts what the client may start now, sends it, and ends the connection if
+  // it has done its share.
+  void Advance(Client& client, Clock now);
+  bool MayStart(const Client& client) const;
+  // Open loop: when the thread's request of this number is due.
+  Clock DueTime(std::int64_t number) const;
+  void Settle(Client& client);
+  void Fail(Client& client, ErrorKind kind, Clock now);
+  void CloseAndReopen(Client& client, Clock not_before);
+  bool Done() const;
+
+  // Constant after construction.
+  const LoadOptions& options_;
+  const Script& script_;
+  const std::atomic<Phase>& wanted_phase_;
+  const int first_;
+  const UniqueFd epoll_;
+  const UniqueFd timer_;  // for the open loop, and to be woken up
+  const Clock timeout_;
+  const double nanos_per_request_;  // of this thread's, open loop
+
+  // Written by this thread, read by any.
+  RelaxedCounter requests_;
+  RelaxedCounter bytes_sent_;
+  RelaxedCounter bytes_received_;
+  RelaxedCounter opened_;
+  RelaxedCounter open_;
+  RelaxedCounter settled_;
+  std::array<RelaxedCounter, kErrorKindCount> errors_;
+  std::atomic<int> connect_errno_{0};
+
+  // This thread only, and whoever has joined it.
+  Phase phase_ = Phase::kConnecting;
+  std::vector<std::unique_ptr<Client>> clients_;
+  using Opening = std::pair<Clock, Client*>;  // not before, which
+  std::priority_queue<Opening, std::vector<Opening>, std::greater<>> to_open_;
+  int connecting_ = 0;
+  Clock next_check_ = 0;
+  Clock schedule_start_ = 0;         // open loop
+  std::int64_t next_scheduled_ = 0;  // open loop: number of the next request
+  Clock end_by_ = 0;                 // kEnding: then it is over
+  std::vector<char> buffer_;
+  LatencyHistogram latencies_;
+  LoadCounts counts_before_;
+  LoadCounts measured_counts_;
+  absl::Duration cpu_time_;
+  std::int64_t unanswered_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace echod::load
+
+#endif  // TESTS_LOAD_LOAD_THREAD_H_

@@ -1,0 +1,25 @@
+#ifndef TESTS_LOAD_REPORT_H_
+#define TESTS_LOAD_REPORT_H_
+
+#include <string>
+
+#include "absl/time/time.h"
+#include "tests/load/load_options.h"
+
+namespace echod::load {
+
+// For people: a few lines.
+std::string TextReport(const LoadOptions& options, const LoadResult& result);
+
+// For programs: one JSON object, with times in seconds or, where the name says
+// so, in microseconds.
+std::string JsonReport(const LoadOptions& options, const LoadResult& result);
+
+// One line of how a run goes: what has happened since `before`, in `step`.
+std::string ProgressLine(absl::Duration elapsed, absl::Duration step,
+                         const LoadCounts& before, const LoadCounts& now,
+                         std::int64_t open_connections);
+
+}  // namespace echod::load
+
+#endif  // TESTS_LOAD_REPORT_H_
