@@ -69,11 +69,12 @@ void Acceptor::OnReadable(evutil_socket_t /*fd*/, short /*what*/, void* self) {
 }
 
 Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
-  for (int i = 0; i < most; ++i) {
-    const Outcome outcome = AcceptOne();
-    if (outcome != Outcome::kAccepted) return outcome;
+  Outcome outcome = Outcome::kAccepted;
+  for (int i = 0; i < most && outcome == Outcome::kAccepted; ++i) {
+    outcome = AcceptOne();
   }
-  return Outcome::kAccepted;
+  callbacks_.on_accepted_all();
+  return outcome;
 }
 
 Acceptor::Outcome Acceptor::AcceptOne() {

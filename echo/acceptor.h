@@ -24,6 +24,8 @@ class Acceptor {
   struct Callbacks {
     // Gets each new socket, non-blocking.
     absl::AnyInvocable<void(UniqueFd, const SocketAddress&)> on_accept;
+    // Those that could be accepted in this turn have been.
+    absl::AnyInvocable<void()> on_accepted_all;
     // Is told of each failure to accept.
     absl::AnyInvocable<void()> on_error;
   };

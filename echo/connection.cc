@@ -11,7 +11,6 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "echo/base/check.h"
 #include "echo/tcp_info.h"
 
 namespace echod {
@@ -74,23 +73,18 @@ void ConnectionContext::OnTick() {
 Connection::Connection(ConnectionContext& context, WorkerListener& listener,
                        std::uint64_t number, std::int64_t generation,
                        UniqueFd socket, const SocketAddress& remote)
-    : context_(context),
+    : socket_(std::move(socket)),
+      mode_(listener.settings.mode),
+      context_(context),
       listener_(listener),
       stats_(*listener.stats),
+      last_active_(context.clock.MonotonicNow()),
+      output_(context.loop, socket_.get(), *this),
+      read_watcher_(context.loop, socket_.get(), &Connection::OnReadable, this),
       number_(number),
       generation_(generation),
       remote_(remote),
-      created_(context.clock.MonotonicNow()),
-      fd_(socket.Release()),
-      mode_(listener.settings.mode),
-      bev_(bufferevent_socket_new(context.loop.base(), fd_,
-                                  BEV_OPT_CLOSE_ON_FREE)),
-      read_event_(event_new(context.loop.base(), fd_, EV_READ | EV_PERSIST,
-                            &Connection::OnReadEvent, this)),
-      last_active_(created_) {
-  ECHOD_CHECK(bev_ != nullptr && read_event_ != nullptr);
-  bufferevent_setcb(bev_.get(), nullptr, &Connection::OnOutputLow,
-                    &Connection::OnBuffereventEvent, this);
+      created_(last_active_) {
   stats_.accepted.Add(1);
   stats_.active.Add(1);
   SetReading(true);
@@ -98,48 +92,38 @@ Connection::Connection(ConnectionContext& context, WorkerListener& listener,
 }
 
 Connection::~Connection() {
-  const auto held = static_cast<std::int64_t>(held_.size());
-  stats_.bytes_buffered.Add(-buffered_ - held);
+  stats_.bytes_buffered.Add(-BufferedBytes());
   stats_.active.Add(-1);
 }
 
-void Connection::OnReadEvent(evutil_socket_t /*fd*/, short /*what*/,
-                             void* self) {
+void Connection::OnReadable(evutil_socket_t /*fd*/, short /*what*/,
+                            void* self) {
   auto* const connection = static_cast<Connection*>(self);
   connection->Read();
   connection->Settle();
 }
 
-void Connection::OnOutputLow(bufferevent* /*bev*/, void* self) {
-  auto* const connection = static_cast<Connection*>(self);
-  connection->ResumeIfRoom();
-  connection->Proceed();
-  connection->Settle();
+void Connection::OnOutputTaken(std::int64_t bytes) {
+  bytes_sent_ += bytes;
+  stats_.bytes_buffered.Add(-bytes);
+  stats_.bytes_sent.Add(bytes);
+  Touch();
 }
 
-void Connection::OnBuffereventEvent(bufferevent* /*bev*/, short /*what*/,
-                                    void* self) {
-  // Reading is not the bufferevent's business, so this is a failed write.
-  auto* const connection = static_cast<Connection*>(self);
-  connection->End(CloseReason::kPeerReset, /*reset=*/true);
-  connection->Settle();
+void Connection::OnOutputLow() {
+  ResumeIfRoom();
+  Proceed();
+  Settle();
 }
 
-void Connection::OnOutputChanged(evbuffer* /*output*/,
-                                 const evbuffer_cb_info* info, void* self) {
-  auto* const connection = static_cast<Connection*>(self);
-  const auto taken = static_cast<std::int64_t>(info->n_deleted);
-  if (taken == 0) return;
-  connection->buffered_ -= taken;
-  connection->bytes_sent_ += taken;
-  connection->stats_.bytes_buffered.Add(-taken);
-  connection->stats_.bytes_sent.Add(taken);
-  connection->Touch();
+void Connection::OnOutputFailed() {
+  End(CloseReason::kPeerReset, /*reset=*/true);
+  Settle();
 }
 
 void Connection::Read() {
   std::vector<char>& buffer = context_.read_buffer;
-  const ssize_t received = recv(fd_, buffer.data(), buffer.size(), 0);
+  const ssize_t received = recv(socket_.get(), buffer.data(), buffer.size(), 0);
   if (received > 0) {
     bytes_received_ += received;
     stats_.bytes_received.Add(received);
@@ -202,7 +186,7 @@ void Connection::AnswerLines(absl::string_view bytes) {
     }
     // An answer is longer than its line, an empty line's ten times: so a peer
     // that does not read could make one read's worth of lines into a lot.
-    if (buffered_ > listener_.settings.max_buffered_bytes) break;
+    if (output_.size() > listener_.settings.max_buffered_bytes) break;
   }
   if (answers.capacity() > kAnswersKeptBytes) std::string().swap(answers);
   if (!bytes.empty()) {
@@ -212,8 +196,8 @@ void Connection::AnswerLines(absl::string_view bytes) {
 }
 
 bool Connection::Send(absl::string_view bytes) {
-  if (buffered_ == 0) {
-    const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (output_.size() == 0) {
+    const ssize_t sent = send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes_sent_ += sent;
       stats_.bytes_sent.Add(sent);
@@ -223,40 +207,29 @@ bool Connection::Send(absl::string_view bytes) {
       return false;
     }
   }
-  if (!bytes.empty()) Append(bytes);
-  return true;
-}
-
-void Connection::Append(absl::string_view bytes) {
-  if (!watches_output_) {
-    // Only now: most connections never need it.
-    evbuffer_add_cb(bufferevent_get_output(bev_.get()),
-                    &Connection::OnOutputChanged, this);
-    watches_output_ = true;
+  if (!bytes.empty()) {
+    output_.Append(bytes);
+    stats_.bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
   }
-  ECHOD_CHECK(bufferevent_write(bev_.get(), bytes.data(), bytes.size()) == 0);
-  const auto size = static_cast<std::int64_t>(bytes.size());
-  buffered_ += size;
-  stats_.bytes_buffered.Add(size);
+  return true;
 }
 
 void Connection::PauseIfFull() {
   const std::int64_t limit = listener_.settings.max_buffered_bytes;
-  if (paused_ || buffered_ <= limit) return;
+  if (paused_ || output_.size() <= limit) return;
   paused_ = true;
   stats_.read_pauses.Add(1);
   SetReading(false);
-  bufferevent_setwatermark(bev_.get(), EV_WRITE,
-                           static_cast<std::size_t>(limit / 2), 0);
+  output_.SetLowWatermark(static_cast<std::size_t>(limit / 2));
 }
 
 void Connection::ResumeIfRoom() {
   if (!paused_ || ended_ ||
-      buffered_ > listener_.settings.max_buffered_bytes / 2) {
+      output_.size() > listener_.settings.max_buffered_bytes / 2) {
     return;
   }
   paused_ = false;
-  bufferevent_setwatermark(bev_.get(), EV_WRITE, 0, 0);
+  output_.SetLowWatermark(0);
   SetReading(true);
   if (!held_.empty()) {
     const std::string held = std::exchange(held_, std::string());
@@ -268,9 +241,11 @@ void Connection::ResumeIfRoom() {
 void Connection::SetReading(bool reading) {
   if (reading == reading_) return;
   reading_ = reading;
-  const int failed = reading ? event_add(read_event_.get(), nullptr)
-                             : event_del(read_event_.get());
-  ECHOD_CHECK(failed == 0);
+  if (reading) {
+    read_watcher_.Start();
+  } else {
+    read_watcher_.Stop();
+  }
 }
 
 void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
@@ -279,7 +254,7 @@ void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
     state_ = State::kDraining;
     reason_ = reason;
     int queued = 0;
-    ioctl(fd_, FIONREAD, &queued);
+    ioctl(socket_.get(), FIONREAD, &queued);
     drain_target_ = bytes_received_ + queued;
   }
   ScheduleDeadline();
@@ -294,10 +269,10 @@ void Connection::Proceed() {
     BeginClosing(reason_, hard_deadline_);
     return;
   }
-  if (buffered_ > 0 || !held_.empty()) return;
+  if (output_.size() > 0 || !held_.empty()) return;
   if (fin_sent_) {
     if (!remote_closed_) return;
-    if (UnacknowledgedBytes(fd_) == 0) {
+    if (UnacknowledgedBytes(socket_.get()) == 0) {
       End(reason_, /*reset=*/false);
     } else {
       linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
@@ -308,12 +283,12 @@ void Connection::Proceed() {
   // The kernel delivers what it has after the socket is closed; but not where
   // the network goes with the process, as in a container: so a drain waits.
   const bool drains = hard_deadline_ != MonotonicTime::max();
-  if (remote_closed_ && (!drains || UnacknowledgedBytes(fd_) == 0)) {
+  if (remote_closed_ && (!drains || UnacknowledgedBytes(socket_.get()) == 0)) {
     End(reason_, /*reset=*/false);
   } else if (remote_closed_ || state_ == State::kClosing) {
     state_ = State::kClosing;
     fin_sent_ = true;
-    shutdown(fd_, SHUT_WR);
+    shutdown(socket_.get(), SHUT_WR);
     linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
     ScheduleDeadline();
   }
@@ -329,7 +304,7 @@ void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
   reason_ = reason;
   hard_deadline_ = std::min(hard_deadline_, deadline);
   paused_ = false;
-  bufferevent_setwatermark(bev_.get(), EV_WRITE, 0, 0);
+  output_.SetLowWatermark(0);
   // What came after the last answer is not answered any more.
   stats_.bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
   std::string().swap(held_);
@@ -350,7 +325,7 @@ void Connection::End(CloseReason reason, bool reset) {
   reason_ = reason;
   if (reset) {
     const linger abort = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
   }
 }
 
@@ -360,9 +335,8 @@ void Connection::Settle() {
 
 void Connection::OnSettingsChanged() {
   if (paused_) {
-    bufferevent_setwatermark(
-        bev_.get(), EV_WRITE,
-        static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2), 0);
+    output_.SetLowWatermark(
+        static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2));
     ResumeIfRoom();
   } else if (state_ != State::kClosing && !remote_closed_) {
     PauseIfFull();
@@ -388,7 +362,7 @@ void Connection::OnDeadline() {
 }
 
 void Connection::OnLingerDeadline(MonotonicTime now) {
-  if (UnacknowledgedBytes(fd_) == 0) {
+  if (UnacknowledgedBytes(socket_.get()) == 0) {
     End(reason_, /*reset=*/false);
   } else if (hard_deadline_ <= now) {
     End(reason_ == CloseReason::kLineTooLong ? reason_
@@ -403,7 +377,7 @@ void Connection::OnLingerDeadline(MonotonicTime now) {
 void Connection::OnIdleDeadline(MonotonicTime now) {
   // A peer that reads slowly may take megabytes from the kernel before that
   // asks for more: what it has confirmed counts, too.
-  const int unacknowledged = UnacknowledgedBytes(fd_);
+  const int unacknowledged = UnacknowledgedBytes(socket_.get());
   if (unacknowledged > 0 && unacknowledged != unacknowledged_seen_) {
     unacknowledged_seen_ = unacknowledged;
     last_active_ = now;
@@ -412,7 +386,7 @@ void Connection::OnIdleDeadline(MonotonicTime now) {
   }
   // What waits for a peer that takes nothing must not wait in the kernel, too.
   End(CloseReason::kIdleTimeout,
-      /*reset=*/buffered_ > 0 || unacknowledged > 0);
+      /*reset=*/output_.size() > 0 || unacknowledged > 0);
 }
 
 void Connection::ScheduleDeadline() {
@@ -428,6 +402,10 @@ MonotonicTime Connection::IdleDeadline() const {
   return last_active_ + absl::ToChronoNanoseconds(timeout);
 }
 
+std::int64_t Connection::BufferedBytes() const {
+  return output_.size() + static_cast<std::int64_t>(held_.size());
+}
+
 std::int64_t Connection::UnansweredBytes() const {
   return static_cast<std::int64_t>(codec_.partial_bytes() + held_.size());
 }
@@ -440,15 +418,15 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.worker = context_.worker_index;
   info.state = state_;
   info.remote_address = remote_.ToString();
-  info.local_address = LocalAddress(fd_).ToString();
+  info.local_address = LocalAddress(socket_.get()).ToString();
   info.create_time = context_.WallTime(created_);
   info.last_active_time = context_.WallTime(last_active_);
   info.bytes_received = bytes_received_;
   info.bytes_sent = bytes_sent_;
-  info.bytes_buffered = buffered_ + static_cast<std::int64_t>(held_.size());
+  info.bytes_buffered = BufferedBytes();
   info.lines_echoed = lines_echoed_;
   info.reading_paused = paused_;
-  if (with_tcp_info) info.tcp_info = ReadTcpInfo(fd_);
+  if (with_tcp_info) info.tcp_info = ReadTcpInfo(socket_.get());
   return info;
 }
 

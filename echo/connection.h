@@ -15,10 +15,12 @@
 #include "echo/close_reason.h"
 #include "echo/deadline_wheel.h"
 #include "echo/event/event_loop.h"
+#include "echo/event/fd_watcher.h"
 #include "echo/event/timer.h"
 #include "echo/line_codec.h"
 #include "echo/listener_stats.h"
 #include "echo/server_control.h"
+#include "echo/waiting_output.h"
 
 namespace echod {
 
@@ -70,19 +72,18 @@ class ConnectionContext {
 };
 
 // One client's connection, from hand-over to close. Belongs to its worker's
-// loop thread. It owns its socket through a bufferevent, which holds the output
-// that the kernel has not taken, reports errors, and closes.
+// loop thread.
 //
-// Bytes come in past the bufferevent's input side, by an event of the
-// connection's own: one recv into the worker's buffer, and the answer straight
-// to the socket. Only what the kernel does not take goes into the bufferevent's
-// output; until that is empty again everything is appended there, so order
-// holds. Above `max_buffered_bytes` of it the connection is not read, until
-// half of that is left.
+// Bytes come in by an event of the connection's own: one recv into the worker's
+// buffer, and the answer straight to the socket. Only what the kernel does not
+// take goes into the output that waits, a bufferevent; until that is empty again
+// everything is appended there, so order holds. Above `max_buffered_bytes` of it
+// the connection is not read, until half of that is left.
 //
 // It ends by calling `ConnectionContext::on_closed`, as the last thing any of
 // its entry points does: from then on it is gone.
-class Connection final : public DeadlineWheel::Entry {
+class Connection final : public DeadlineWheel::Entry,
+                         private WaitingOutput::Observer {
  public:
   // Takes `socket` over: connected and non-blocking. `context` and `listener`
   // outlive the connection.
@@ -116,18 +117,16 @@ class Connection final : public DeadlineWheel::Entry {
  private:
   using State = ConnectionInfo::State;
 
-  static void OnReadEvent(evutil_socket_t fd, short what, void* self);
-  static void OnOutputLow(bufferevent* bev, void* self);
-  static void OnBuffereventEvent(bufferevent* bev, short what, void* self);
-  static void OnOutputChanged(evbuffer* output, const evbuffer_cb_info* info,
-                              void* self);
+  static void OnReadable(evutil_socket_t fd, short what, void* self);
+  void OnOutputTaken(std::int64_t bytes) override;
+  void OnOutputLow() override;
+  void OnOutputFailed() override;
 
   void Read();
   void OnEndOfFile();
   void AnswerBytes(absl::string_view bytes);
   void AnswerLines(absl::string_view bytes);
   bool Send(absl::string_view bytes);
-  void Append(absl::string_view bytes);
 
   void PauseIfFull();
   void ResumeIfRoom();
@@ -146,42 +145,41 @@ class Connection final : public DeadlineWheel::Entry {
   void OnIdleDeadline(MonotonicTime now);
   void OnLingerDeadline(MonotonicTime now);
   MonotonicTime::duration LingerStep() const;
-  std::int64_t UnansweredBytes() const;
+  std::int64_t BufferedBytes() const;    // answered or held, and not sent
+  std::int64_t UnansweredBytes() const;  // received, and not answered
 
-  // Constant after construction.
-  ConnectionContext& context_;
-  WorkerListener& listener_;
-  WorkerStats& stats_;
-  const std::uint64_t number_;
-  const std::int64_t generation_;
-  const SocketAddress remote_;
-  const MonotonicTime created_;
-  const int fd_;  // owned by bev_
+  // What every read touches comes first, and together.
+  const UniqueFd socket_;
   const EchoMode mode_;
-
   State state_ = State::kOpen;
   CloseReason reason_ = CloseReason::kPeerClosed;  // how it will have ended
   bool reading_ = false;
   bool paused_ = false;         // not read, since output waits
   bool remote_closed_ = false;  // the peer has sent its FIN
   bool fin_sent_ = false;
-  bool watches_output_ = false;  // OnOutputChanged is registered
   bool ended_ = false;
-
-  BuffereventPtr bev_;
-  EventPtr read_event_;
-  LineCodec codec_;
-  std::string held_;  // read, and not answered while output waits
-
-  std::int64_t buffered_ = 0;  // bytes in the bufferevent's output
+  ConnectionContext& context_;
+  WorkerListener& listener_;
+  WorkerStats& stats_;
   std::int64_t bytes_received_ = 0;
   std::int64_t bytes_sent_ = 0;
   std::int64_t lines_echoed_ = 0;
-  std::int64_t drain_target_ = 0;  // draining: answer so much of the received
   MonotonicTime last_active_;
-  MonotonicTime hard_deadline_ = MonotonicTime::max();    // then it is cut off
+  LineCodec codec_;
+  WaitingOutput output_;
+  FdWatcher read_watcher_;
+
+  std::string held_;  // read, and not answered while output waits
+  std::int64_t drain_target_ = 0;  // draining: answer so much of the received
+  MonotonicTime hard_deadline_ = MonotonicTime::max();  // then it is cut off
   MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
   int unacknowledged_seen_ = -1;  // in the kernel, at the last idle deadline
+
+  // Constant after construction.
+  const std::uint64_t number_;
+  const std::int64_t generation_;
+  const SocketAddress remote_;
+  const MonotonicTime created_;
 };
 
 }  // namespace echod

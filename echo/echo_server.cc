@@ -58,6 +58,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       started_(clock.MonotonicNow()),
       published_(std::make_shared<PublishedListeners>()),
       workers_(MakeWorkers(options_.worker_count, clock)),
+      accepted_(workers_.size()),
       connections_(main_loop, workers_),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
       drain_timer_(main_loop, [this] { DrainConnections(); }),
@@ -71,9 +72,11 @@ absl::Status EchoServer::Start() {
   auto stats = std::make_shared<ListenerStats>(options_.worker_count);
   absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
       main_loop_, clock_, id, options_.listen_address, options_.settings, stats,
-      [this](Listener& from, Listener::Accepted accepted) {
-        OnAccept(from, std::move(accepted));
-      });
+      {.on_accept =
+           [this](Listener& from, Listener::Accepted accepted) {
+             OnAccept(from, std::move(accepted));
+           },
+       .on_accepted_all = [this] { HandOver(); }});
   if (!listener.ok()) return listener.status();
   for (const auto& worker : workers_) {
     worker->Start();
@@ -88,14 +91,23 @@ absl::Status EchoServer::Start() {
 }
 
 void EchoServer::OnAccept(Listener& listener, Listener::Accepted accepted) {
-  LeastLoadedWorker().HandOver(listener.id(),
-                               {.socket = std::move(accepted.socket),
-                                .remote = accepted.remote,
-                                .number = next_number_++,
-                                .generation = accepted.generation});
+  const std::size_t worker = LeastLoadedWorker();
+  workers_[worker]->AddLoad();
+  accepted_[worker].push_back({.listener_id = listener.id(),
+                               .socket = std::move(accepted.socket),
+                               .remote = accepted.remote,
+                               .number = next_number_++,
+                               .generation = accepted.generation});
 }
 
-Worker& EchoServer::LeastLoadedWorker() {
+void EchoServer::HandOver() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (accepted_[i].empty()) continue;
+    workers_[i]->HandOver(std::exchange(accepted_[i], {}));
+  }
+}
+
+std::size_t EchoServer::LeastLoadedWorker() {
   // Equals take turns: short connections would all go to the first otherwise.
   next_worker_ = (next_worker_ + 1) % workers_.size();
   std::size_t least = next_worker_;
@@ -103,7 +115,7 @@ Worker& EchoServer::LeastLoadedWorker() {
     const std::size_t other = (next_worker_ + i) % workers_.size();
     if (workers_[other]->load() < workers_[least]->load()) least = other;
   }
-  return *workers_[least];
+  return least;
 }
 
 void EchoServer::Publish() {

@@ -96,7 +96,10 @@ class EchoServer final : public ServerControl {
 
   // Main loop only.
   void OnAccept(Listener& listener, Listener::Accepted accepted);
-  Worker& LeastLoadedWorker();
+  // Gives the workers what was accepted for them in this turn: one wake-up for
+  // each, however many that are.
+  void HandOver();
+  std::size_t LeastLoadedWorker();
   void UpdateOnLoop(const ListenerUpdate& update, Reply<ListenerInfo> reply);
   // Ends what came before the listener's `generation`, as `drain` says.
   void EndOldGenerations(const Listener& listener, std::int64_t generation,
@@ -127,6 +130,7 @@ class EchoServer final : public ServerControl {
 
   // Constant after construction; their threads run from Start on.
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::vector<AcceptedSocket>> accepted_;  // by worker; main loop
   ConnectionDirectory connections_;
 
   // Main loop only.

@@ -41,7 +41,7 @@ bool SameSocket(const SocketAddress& wanted, const SocketAddress& configured,
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
     EventLoop& loop, Clock& clock, std::string id, const SocketAddress& address,
     const ListenerSettings& settings, std::shared_ptr<ListenerStats> stats,
-    AcceptCallback on_accept) {
+    Callbacks callbacks) {
   if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
     return valid;
   }
@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
   if (!socket.ok()) return socket.status();
   auto listener = std::unique_ptr<Listener>(
       new Listener(loop, clock, std::move(id), address, settings,
-                   std::move(stats), std::move(on_accept)));
+                   std::move(stats), std::move(callbacks)));
   listener->acceptor_ = listener->NewAcceptor(*std::move(socket));
   return listener;
 }
@@ -58,14 +58,14 @@ Listener::Listener(EventLoop& loop, Clock& clock, std::string id,
                    const SocketAddress& address,
                    const ListenerSettings& settings,
                    std::shared_ptr<ListenerStats> stats,
-                   AcceptCallback on_accept)
+                   Callbacks callbacks)
     : loop_(loop),
       clock_(clock),
       id_(std::move(id)),
       stats_(std::move(stats)),
       etag_base_(NewEtagBase()),
       create_time_(clock.WallNow()),
-      on_accept_(std::move(on_accept)),
+      callbacks_(std::move(callbacks)),
       address_(address),
       settings_(settings),
       update_time_(create_time_) {}
@@ -79,6 +79,7 @@ std::unique_ptr<Acceptor> Listener::NewAcceptor(UniqueFd socket) {
                                                const SocketAddress& remote) {
                 OnAccept(std::move(accepted), remote, generation);
               },
+          .on_accepted_all = [this] { callbacks_.on_accepted_all(); },
           .on_error = [this] { stats_->accept_errors.Add(1); }});
 }
 
@@ -94,7 +95,7 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
     return;
   }
   stats_->open_connections.fetch_add(1, std::memory_order_relaxed);
-  on_accept_(*this, {.socket = std::move(socket),
+  callbacks_.on_accept(*this, {.socket = std::move(socket),
                      .remote = remote,
                      .generation = generation});
 }

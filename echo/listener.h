@@ -35,14 +35,18 @@ class Listener {
     SocketAddress remote;
     std::int64_t generation;
   };
-  using AcceptCallback = absl::AnyInvocable<void(Listener&, Accepted)>;
+  struct Callbacks {
+    // Gets each connection that is within the limits, and counts it as open.
+    absl::AnyInvocable<void(Listener&, Accepted)> on_accept;
+    // Those that could be accepted in this turn of the loop have been.
+    absl::AnyInvocable<void()> on_accepted_all;
+  };
 
-  // Binds and listens. `stats` outlives the listener; `on_accept` gets each
-  // connection that is within `max_connections`, and counts it as open.
+  // Binds and listens. `stats` outlives the listener.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(
       EventLoop& loop, Clock& clock, std::string id,
       const SocketAddress& address, const ListenerSettings& settings,
-      std::shared_ptr<ListenerStats> stats, AcceptCallback on_accept);
+      std::shared_ptr<ListenerStats> stats, Callbacks callbacks);
 
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -95,7 +99,7 @@ class Listener {
 
   Listener(EventLoop& loop, Clock& clock, std::string id,
            const SocketAddress& address, const ListenerSettings& settings,
-           std::shared_ptr<ListenerStats> stats, AcceptCallback on_accept);
+           std::shared_ptr<ListenerStats> stats, Callbacks callbacks);
 
   std::unique_ptr<Acceptor> NewAcceptor(UniqueFd socket);
   // `error`, or where this listener is in its own way, an error that says so.
@@ -117,7 +121,7 @@ class Listener {
   const std::shared_ptr<ListenerStats> stats_;
   const std::string etag_base_;
   const absl::Time create_time_;
-  AcceptCallback on_accept_;
+  Callbacks callbacks_;
 
   SocketAddress address_;  // as configured
   ListenerSettings settings_;

@@ -58,10 +58,9 @@ void Worker::Post(absl::AnyInvocable<void(Worker&)> task) {
   loop_.Post([this, task = std::move(task)]() mutable { task(*this); });
 }
 
-void Worker::HandOver(const std::string& listener_id, AcceptedSocket accepted) {
-  load_.fetch_add(1, std::memory_order_relaxed);
-  Post([listener_id, accepted = std::move(accepted)](Worker& self) mutable {
-    self.Adopt(listener_id, std::move(accepted));
+void Worker::HandOver(std::vector<AcceptedSocket> accepted) {
+  Post([accepted = std::move(accepted)](Worker& self) mutable {
+    for (AcceptedSocket& each : accepted) self.Adopt(std::move(each));
   });
 }
 
@@ -89,14 +88,14 @@ void Worker::SetListenerSettings(const std::string& id,
       [](Connection& connection) { connection.OnSettingsChanged(); });
 }
 
-void Worker::Adopt(const std::string& listener_id, AcceptedSocket accepted) {
+void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  Listener& listener = *listeners_.at(listener_id);
+  Listener& listener = *listeners_.at(accepted.listener_id);
   const std::uint64_t number = accepted.number;
   if (LogsDebug()) {
     LogDebug(absl::StrCat("connection ", number, " opened by ",
                           accepted.remote.ToString(), " on listener ",
-                          listener_id));
+                          accepted.listener_id));
   }
   // Numbers grow, so the place is at the end.
   const auto place = connections_.emplace_hint(

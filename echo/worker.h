@@ -29,6 +29,7 @@ namespace echod {
 
 // A socket on its way from the main loop to a worker.
 struct AcceptedSocket {
+  std::string listener_id;
   UniqueFd socket;
   SocketAddress remote;
   std::uint64_t number = 0;
@@ -57,8 +58,11 @@ class Worker {
   // Calls `task` on the loop's thread; see EventLoop::Post. Thread-safe.
   void Post(absl::AnyInvocable<void(Worker&)> task);
 
-  // Gives the worker a socket of the listener `listener_id`. Thread-safe.
-  void HandOver(const std::string& listener_id, AcceptedSocket accepted);
+  // Counts a connection that will be handed over. Thread-safe.
+  void AddLoad() { load_.fetch_add(1, std::memory_order_relaxed); }
+
+  // Gives the worker sockets that AddLoad has counted. Thread-safe.
+  void HandOver(std::vector<AcceptedSocket> accepted);
 
   // Connections it has, and those on their way to it. Thread-safe.
   std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
@@ -110,7 +114,7 @@ class Worker {
     absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done;
   };
 
-  void Adopt(const std::string& listener_id, AcceptedSocket accepted);
+  void Adopt(AcceptedSocket accepted);
   void OnClosed(Connection& connection, CloseReason reason);
   void ContinueSweeps();
   // How many of the sweep's connections have had their turn by now.

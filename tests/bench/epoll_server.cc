@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace echod::bench {
@@ -29,15 +31,19 @@ struct Connection {
 
 class EpollServer {
  public:
-  EpollServer(int listen_fd, bool line)
+  // `listen_fd` -1: it gets its connections from another.
+  EpollServer(int listen_fd, bool line, std::vector<int> others = {})
       : listen_fd_(listen_fd),
         line_(line),
+        others_(std::move(others)),
         epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
         buffer_(kReadBytes) {
-    epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE,
-                         .data = {.ptr = nullptr}};
+    if (listen_fd_ < 0) return;
+    epoll_event event = {.events = EPOLLIN, .data = {.ptr = nullptr}};
     epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, listen_fd_, &event);
   }
+
+  int epoll_fd() const { return epoll_fd_; }
 
   [[noreturn]] void Run() {
     std::array<epoll_event, 512> events;
@@ -64,8 +70,14 @@ class EpollServer {
       if (fd < 0) return;
       auto* const connection = new Connection{.fd = fd};
       epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
-      epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event);
+      epoll_ctl(NextEpollFd(), EPOLL_CTL_ADD, fd, &event);
     }
+  }
+
+  // Each thread's in turn.
+  int NextEpollFd() {
+    next_ = (next_ + 1) % (others_.size() + 1);
+    return next_ == 0 ? epoll_fd_ : others_[next_ - 1];
   }
 
   void Read(Connection& connection) {
@@ -159,6 +171,8 @@ class EpollServer {
 
   const int listen_fd_;
   const bool line_;
+  const std::vector<int> others_;  // of other threads, to deal connections to
+  std::size_t next_ = 0;
   const int epoll_fd_;
   std::vector<char> buffer_;
   std::string answers_;
@@ -166,8 +180,15 @@ class EpollServer {
 
 }  // namespace
 
-void RunEpollServer(int listen_fd, bool line) {
-  EpollServer(listen_fd, line).Run();
+void RunEpollServer(int listen_fd, bool line, int threads) {
+  std::vector<int> others;
+  std::vector<std::thread> running;
+  for (int i = 1; i < threads; ++i) {
+    auto* const server = new EpollServer(-1, line);  // lives as the process does
+    others.push_back(server->epoll_fd());
+    running.emplace_back([server] { server->Run(); });
+  }
+  EpollServer(listen_fd, line, std::move(others)).Run();
 }
 
 }  // namespace echod::bench

@@ -3,8 +3,6 @@
 
 #include <cstdio>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
@@ -42,11 +40,7 @@ absl::Status Serve() {
   if (absl::GetFlag(FLAGS_kind) == "tutorial") {
     RunTutorialServer(socket->get(), line);
   }
-  std::vector<std::thread> others;
-  for (int i = 1; i < absl::GetFlag(FLAGS_workers); ++i) {
-    others.emplace_back([&] { RunEpollServer(socket->get(), line); });
-  }
-  RunEpollServer(socket->get(), line);
+  RunEpollServer(socket->get(), line, absl::GetFlag(FLAGS_workers));
 }
 
 int Main(int argc, char** argv) {

@@ -1,0 +1,64 @@
+#ifndef ECHO_WAITING_OUTPUT_H_
+#define ECHO_WAITING_OUTPUT_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/strings/string_view.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/libevent.h"
+
+namespace echod {
+
+// The bytes that a socket's kernel has not taken yet: a bufferevent, which sends
+// them when it can, and is there only while there are some. Most connections
+// never need one, and at rest none does. Loop thread only.
+class WaitingOutput {
+ public:
+  // Told of what becomes of the bytes. May destroy the output, but in
+  // OnOutputTaken.
+  class Observer {
+   public:
+    // The kernel has taken `bytes` of them.
+    virtual void OnOutputTaken(std::int64_t bytes) = 0;
+    // No more than the low watermark is left.
+    virtual void OnOutputLow() = 0;
+    // The peer is gone; nothing will be taken any more.
+    virtual void OnOutputFailed() = 0;
+
+   protected:
+    ~Observer() = default;
+  };
+
+  // The loop, the socket (connected, non-blocking; borrowed) and the observer
+  // outlive it.
+  WaitingOutput(EventLoop& loop, int fd, Observer& observer)
+      : loop_(loop), observer_(observer), fd_(fd) {}
+  WaitingOutput(const WaitingOutput&) = delete;
+  WaitingOutput& operator=(const WaitingOutput&) = delete;
+
+  // Bytes that wait.
+  std::int64_t size() const { return size_; }
+
+  void Append(absl::string_view bytes);
+
+  // OnOutputLow comes when no more than so many bytes are left. 0 at first, and
+  // again whenever nothing waits.
+  void SetLowWatermark(std::size_t bytes);
+
+ private:
+  static void OnWritten(bufferevent* bev, void* self);
+  static void OnEvent(bufferevent* bev, short what, void* self);
+  static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
+                        void* self);
+
+  EventLoop& loop_;
+  Observer& observer_;
+  BuffereventPtr bev_;
+  std::int64_t size_ = 0;
+  const int fd_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_WAITING_OUTPUT_H_
