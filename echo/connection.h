@@ -161,14 +161,14 @@ class Connection final : public DeadlineWheel::Entry,
   ConnectionContext& context_;
   WorkerListener& listener_;
   WorkerStats& stats_;
+  MonotonicTime last_active_;
   std::int64_t bytes_received_ = 0;
   std::int64_t bytes_sent_ = 0;
-  std::int64_t lines_echoed_ = 0;
-  MonotonicTime last_active_;
-  LineCodec codec_;
   WaitingOutput output_;
   FdWatcher read_watcher_;
 
+  LineCodec codec_;
+  std::int64_t lines_echoed_ = 0;
   std::string held_;  // read, and not answered while output waits
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
   MonotonicTime hard_deadline_ = MonotonicTime::max();  // then it is cut off

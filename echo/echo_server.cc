@@ -17,10 +17,14 @@ namespace {
 // left: connections see to the deadline themselves, to within a tick or two.
 constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(250);
 
-std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock) {
+// The first is on the main loop, so that a connection which stays there is
+// handed to nobody.
+std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock,
+                                                 EventLoop& main_loop) {
   std::vector<std::unique_ptr<Worker>> workers;
   workers.reserve(static_cast<std::size_t>(count));
-  for (int i = 0; i < count; ++i) {
+  workers.push_back(std::make_unique<Worker>(0, clock, main_loop));
+  for (int i = 1; i < count; ++i) {
     workers.push_back(std::make_unique<Worker>(i, clock));
   }
   return workers;
@@ -57,7 +61,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       start_time_(clock.WallNow()),
       started_(clock.MonotonicNow()),
       published_(std::make_shared<PublishedListeners>()),
-      workers_(MakeWorkers(options_.worker_count, clock)),
+      workers_(MakeWorkers(options_.worker_count, clock, main_loop)),
       accepted_(workers_.size()),
       connections_(main_loop, workers_),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
@@ -92,12 +96,17 @@ absl::Status EchoServer::Start() {
 
 void EchoServer::OnAccept(Listener& listener, Listener::Accepted accepted) {
   const std::size_t worker = LeastLoadedWorker();
+  AcceptedSocket socket = {.listener_id = listener.id(),
+                           .socket = std::move(accepted.socket),
+                           .remote = accepted.remote,
+                           .number = next_number_++,
+                           .generation = accepted.generation};
   workers_[worker]->AddLoad();
-  accepted_[worker].push_back({.listener_id = listener.id(),
-                               .socket = std::move(accepted.socket),
-                               .remote = accepted.remote,
-                               .number = next_number_++,
-                               .generation = accepted.generation});
+  if (worker == 0) {
+    workers_[0]->Adopt(std::move(socket));
+  } else {
+    accepted_[worker].push_back(std::move(socket));
+  }
 }
 
 void EchoServer::HandOver() {
@@ -108,10 +117,11 @@ void EchoServer::HandOver() {
 }
 
 std::size_t EchoServer::LeastLoadedWorker() {
-  // Equals take turns: short connections would all go to the first otherwise.
+  // Of equals it is the first worker, to which the way is the shortest; the
+  // others take turns.
   next_worker_ = (next_worker_ + 1) % workers_.size();
-  std::size_t least = next_worker_;
-  for (std::size_t i = 1; i < workers_.size(); ++i) {
+  std::size_t least = 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
     const std::size_t other = (next_worker_ + i) % workers_.size();
     if (workers_[other]->load() < workers_[least]->load()) least = other;
   }

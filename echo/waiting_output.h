@@ -52,10 +52,10 @@ class WaitingOutput {
   static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
                         void* self);
 
+  std::int64_t size_ = 0;  // first: the owner looks at it all the time
+  BuffereventPtr bev_;
   EventLoop& loop_;
   Observer& observer_;
-  BuffereventPtr bev_;
-  std::int64_t size_ = 0;
   const int fd_;
 };
 

@@ -21,8 +21,17 @@ constexpr absl::Duration kSweepInterval = absl::Milliseconds(20);
 }  // namespace
 
 Worker::Worker(int index, Clock& clock)
+    : Worker(index, clock, std::make_unique<EventLoop>(), nullptr) {}
+
+Worker::Worker(int index, Clock& clock, EventLoop& loop)
+    : Worker(index, clock, nullptr, &loop) {}
+
+Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
+               EventLoop* loop)
     : index_(index),
       clock_(clock),
+      own_loop_(std::move(own)),
+      loop_(own_loop_ != nullptr ? *own_loop_ : *loop),
       context_(loop_, clock, index,
                [this](Connection& connection, CloseReason reason) {
                  OnClosed(connection, reason);
@@ -36,6 +45,7 @@ Worker::~Worker() {
 }
 
 void Worker::Start() {
+  if (own_loop_ == nullptr) return;
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), absl::StrCat("worker-", index_).c_str());
     loop_.Run();
@@ -43,19 +53,35 @@ void Worker::Start() {
 }
 
 void Worker::Stop() {
+  if (own_loop_ == nullptr) {
+    CloseAll();
+    return;
+  }
   Post([](Worker& self) {
-    while (!self.connections_.empty()) {
-      self.connections_.begin()->second->Reset(CloseReason::kShutdown);
-    }
-    self.sweeps_.clear();
+    self.CloseAll();
     self.loop_.Stop();
   });
 }
 
-void Worker::Join() { thread_.join(); }
+void Worker::CloseAll() {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  stopped_ = true;
+  sweep_timer_.Disarm();
+  sweeps_.clear();
+  on_empty_ = nullptr;
+  while (!connections_.empty()) {
+    connections_.begin()->second->Reset(CloseReason::kShutdown);
+  }
+}
+
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
 
 void Worker::Post(absl::AnyInvocable<void(Worker&)> task) {
-  loop_.Post([this, task = std::move(task)]() mutable { task(*this); });
+  loop_.Post([this, task = std::move(task)]() mutable {
+    if (!stopped_) task(*this);
+  });
 }
 
 void Worker::HandOver(std::vector<AcceptedSocket> accepted) {

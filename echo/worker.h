@@ -36,21 +36,25 @@ struct AcceptedSocket {
   std::int64_t generation = 0;
 };
 
-// One thread with an EventLoop, and the connections that live on it. Nothing
+// An EventLoop with its thread, and the connections that live on it. Nothing
 // comes in but through Post and HandOver; what is not said to be thread-safe is
 // for the loop's thread only, and so for what is posted.
 class Worker {
  public:
+  // On a loop and a thread of its own.
   Worker(int index, Clock& clock);
+  // On a loop that somebody else runs, and that outlives the worker.
+  Worker(int index, Clock& clock, EventLoop& loop);
   // Stops and joins.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread. Once.
+  // Starts the thread, where it has its own. Once.
   void Start();
-  // Closes what is open, for kShutdown, and ends the thread. Thread-safe, once;
-  // what is posted later is dropped.
+  // Closes what is open, for kShutdown, and ends the thread; what is posted later
+  // is dropped. Once. Thread-safe for a worker with a thread of its own; for
+  // another, on the loop's thread.
   void Stop();
   // Waits for the thread to end, after Stop.
   void Join();
@@ -68,6 +72,9 @@ class Worker {
   std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
 
   int index() const { return index_; }
+
+  // Takes a socket that AddLoad has counted.
+  void Adopt(AcceptedSocket accepted);
 
   // From here on sockets of the listener `id` can be adopted.
   void AddListener(const std::string& id, const ListenerSettings& settings,
@@ -114,7 +121,9 @@ class Worker {
     absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done;
   };
 
-  void Adopt(AcceptedSocket accepted);
+  Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
+         EventLoop* loop);
+  void CloseAll();
   void OnClosed(Connection& connection, CloseReason reason);
   void ContinueSweeps();
   // How many of the sweep's connections have had their turn by now.
@@ -126,13 +135,15 @@ class Worker {
   Clock& clock_;
 
   std::atomic<std::int64_t> load_{0};
-  EventLoop loop_;
+  const std::unique_ptr<EventLoop> own_loop_;  // null: somebody else's
+  EventLoop& loop_;
   std::thread thread_;
 
   // Loop thread only.
   ConnectionContext context_;
   absl::btree_map<std::string, std::unique_ptr<Listener>> listeners_;
   absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  bool stopped_ = false;
   absl::AnyInvocable<void()> on_empty_;
   std::optional<MonotonicTime> drain_deadline_;
   std::vector<SweepInProgress> sweeps_;
