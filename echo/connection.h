@@ -76,9 +76,10 @@ class ConnectionContext {
 //
 // Bytes come in by an event of the connection's own: one recv into the worker's
 // buffer, and the answer straight to the socket. Only what the kernel does not
-// take goes into the output that waits, a bufferevent; until that is empty again
-// everything is appended there, so order holds. Above `max_buffered_bytes` of it
-// the connection is not read, until half of that is left.
+// take goes into the output that waits, a bufferevent; until that is empty
+// again everything is appended there, so order holds. Above
+// `max_buffered_bytes` of it the connection is not read, until half of that is
+// left.
 //
 // It ends by calling `ConnectionContext::on_closed`, as the last thing any of
 // its entry points does: from then on it is gone.
@@ -169,9 +170,9 @@ class Connection final : public DeadlineWheel::Entry,
 
   LineCodec codec_;
   std::int64_t lines_echoed_ = 0;
-  std::string held_;  // read, and not answered while output waits
+  std::string held_;               // read, and not answered while output waits
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
-  MonotonicTime hard_deadline_ = MonotonicTime::max();  // then it is cut off
+  MonotonicTime hard_deadline_ = MonotonicTime::max();    // then it is cut off
   MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
   int unacknowledged_seen_ = -1;  // in the kernel, at the last idle deadline
 

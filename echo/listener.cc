@@ -57,8 +57,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
 Listener::Listener(EventLoop& loop, Clock& clock, std::string id,
                    const SocketAddress& address,
                    const ListenerSettings& settings,
-                   std::shared_ptr<ListenerStats> stats,
-                   Callbacks callbacks)
+                   std::shared_ptr<ListenerStats> stats, Callbacks callbacks)
     : loop_(loop),
       clock_(clock),
       id_(std::move(id)),
@@ -96,8 +95,8 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
   }
   stats_->open_connections.fetch_add(1, std::memory_order_relaxed);
   callbacks_.on_accept(*this, {.socket = std::move(socket),
-                     .remote = remote,
-                     .generation = generation});
+                               .remote = remote,
+                               .generation = generation});
 }
 
 SocketAddress Listener::bound_address() const {

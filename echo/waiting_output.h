@@ -10,9 +10,9 @@
 
 namespace echod {
 
-// The bytes that a socket's kernel has not taken yet: a bufferevent, which sends
-// them when it can, and is there only while there are some. Most connections
-// never need one, and at rest none does. Loop thread only.
+// The bytes that a socket's kernel has not taken yet: a bufferevent, which
+// sends them when it can, and is there only while there are some. Most
+// connections never need one, and at rest none does. Loop thread only.
 class WaitingOutput {
  public:
   // Told of what becomes of the bytes. May destroy the output, but in

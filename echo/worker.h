@@ -52,9 +52,9 @@ class Worker {
 
   // Starts the thread, where it has its own. Once.
   void Start();
-  // Closes what is open, for kShutdown, and ends the thread; what is posted later
-  // is dropped. Once. Thread-safe for a worker with a thread of its own; for
-  // another, on the loop's thread.
+  // Closes what is open, for kShutdown, and ends the thread; what is posted
+  // later is dropped. Once. Thread-safe for a worker with a thread of its own;
+  // for another, on the loop's thread.
   void Stop();
   // Waits for the thread to end, after Stop.
   void Join();

@@ -8,9 +8,9 @@
 namespace echod {
 
 // Calls back whenever a descriptor is readable, while it watches. The event is
-// part of the object, so that what has one needs no allocation more and finds it
-// beside its own fields. Belongs to the thread of its loop, which must outlive
-// it; so must the descriptor, which is borrowed.
+// part of the object, so that what has one needs no allocation more and finds
+// it beside its own fields. Belongs to the thread of its loop, which must
+// outlive it; so must the descriptor, which is borrowed.
 class FdWatcher {
  public:
   // Watches once Start has been called.

@@ -184,7 +184,8 @@ void RunEpollServer(int listen_fd, bool line, int threads) {
   std::vector<int> others;
   std::vector<std::thread> running;
   for (int i = 1; i < threads; ++i) {
-    auto* const server = new EpollServer(-1, line);  // lives as the process does
+    auto* const server =
+        new EpollServer(-1, line);  // lives as the process does
     others.push_back(server->epoll_fd());
     running.emplace_back([server] { server->Run(); });
   }

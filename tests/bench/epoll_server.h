@@ -7,9 +7,9 @@ namespace echod::bench {
 // a server needs but that no byte is lost. No figures, no limits, no timers, no
 // names for its connections. It is what the bench measures against.
 //
-// Accepts from `listen_fd`, non-blocking and borrowed, and deals the connections
-// out to `threads`, this one included. With `line` it answers lines as echod
-// does; else bytes. Never returns.
+// Accepts from `listen_fd`, non-blocking and borrowed, and deals the
+// connections out to `threads`, this one included. With `line` it answers lines
+// as echod does; else bytes. Never returns.
 [[noreturn]] void RunEpollServer(int listen_fd, bool line, int threads);
 
 }  // namespace echod::bench

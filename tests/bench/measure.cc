@@ -131,9 +131,8 @@ std::string ScratchFile(const std::string& name) {
 
 Subject Echod(load::Mode mode, int workers) {
   return {.flags = {mode == load::Mode::kLine ? "--mode=line" : "--mode=raw",
-                    absl::StrCat("--workers=", workers),
-                    "--log_level=warning", "--idle_timeout=60s",
-                    "--max_connections=100000"}};
+                    absl::StrCat("--workers=", workers), "--log_level=warning",
+                    "--idle_timeout=60s", "--max_connections=100000"}};
 }
 
 Subject Reference(const std::string& kind, load::Mode mode, int workers) {

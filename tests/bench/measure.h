@@ -16,8 +16,8 @@ struct Subject {
   int cpu = -1;  // the only one that it may use; -1: any
 };
 
-// echod, with every limit and timer on that a real server has on, and the servers
-// to compare it with.
+// echod, with every limit and timer on that a real server has on, and the
+// servers to compare it with.
 Subject Echod(load::Mode mode, int workers);
 Subject Reference(const std::string& kind, load::Mode mode, int workers);
 
