@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -51,11 +52,12 @@ absl::Status CopyMode(const Listener& from, ListenerUpdate& to) {
   }
 }
 
-absl::Status CopyIdleTimeout(const Listener& from, ListenerUpdate& to) {
-  const absl::StatusOr<absl::Duration> timeout =
-      ParseDuration(from.idle_timeout(), "listener.idle_timeout");
-  if (!timeout.ok()) return timeout.status();
-  to.idle_timeout = *timeout;
+absl::Status CopyDuration(const google::protobuf::Duration& from,
+                          absl::string_view field,
+                          std::optional<absl::Duration>& to) {
+  const absl::StatusOr<absl::Duration> duration = ParseDuration(from, field);
+  if (!duration.ok()) return duration.status();
+  to = *duration;
   return absl::OkStatus();
 }
 
@@ -86,6 +88,17 @@ const MutableField kMutableFields[] = {
                                 : Defaults().max_connections;
        return absl::OkStatus();
      }},
+    {"max_connections_per_address",
+     [](const Listener& from) {
+       return from.has_max_connections_per_address();
+     },
+     [](const Listener& from, ListenerUpdate& to) {
+       to.max_connections_per_address =
+           from.has_max_connections_per_address()
+               ? from.max_connections_per_address()
+               : Defaults().max_connections_per_address;
+       return absl::OkStatus();
+     }},
     {"max_line_bytes",
      [](const Listener& from) { return from.has_max_line_bytes(); },
      [](const Listener& from, ListenerUpdate& to) {
@@ -104,7 +117,24 @@ const MutableField kMutableFields[] = {
      }},
     {"idle_timeout",
      [](const Listener& from) { return from.has_idle_timeout(); },
-     CopyIdleTimeout},
+     [](const Listener& from, ListenerUpdate& to) {
+       return CopyDuration(from.idle_timeout(), "listener.idle_timeout",
+                           to.idle_timeout);
+     }},
+    {"max_connection_age",
+     [](const Listener& from) { return from.has_max_connection_age(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       return CopyDuration(from.max_connection_age(),
+                           "listener.max_connection_age",
+                           to.max_connection_age);
+     }},
+    {"write_stall_timeout",
+     [](const Listener& from) { return from.has_write_stall_timeout(); },
+     [](const Listener& from, ListenerUpdate& to) {
+       return CopyDuration(from.write_stall_timeout(),
+                           "listener.write_stall_timeout",
+                           to.write_stall_timeout);
+     }},
     {"backlog", [](const Listener& from) { return from.has_backlog(); },
      [](const Listener& from, ListenerUpdate& to) {
        to.backlog = from.has_backlog() ? from.backlog() : Defaults().backlog;

@@ -67,6 +67,9 @@ TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
   EXPECT_EQ(update->max_connections, 0);
   EXPECT_EQ(update->max_buffered_bytes, ListenerSettings().max_buffered_bytes);
   EXPECT_EQ(update->idle_timeout, absl::ZeroDuration());
+  EXPECT_EQ(update->max_connections_per_address, 0);
+  EXPECT_EQ(update->max_connection_age, absl::ZeroDuration());
+  EXPECT_EQ(update->write_stall_timeout, absl::ZeroDuration());
   EXPECT_EQ(update->backlog, ListenerSettings().backlog);
 }
 
@@ -86,6 +89,12 @@ TEST(ListenerUpdateTest, NamesTheFieldAtFault) {
   request = Request();
   request.mutable_listener()->mutable_idle_timeout()->set_seconds(-1);
   EXPECT_EQ(Field(request), "listener.idle_timeout");
+  request = Request();
+  request.mutable_listener()->mutable_max_connection_age()->set_nanos(-1);
+  EXPECT_EQ(Field(request), "listener.max_connection_age");
+  request = Request();
+  request.mutable_listener()->mutable_write_stall_timeout()->set_seconds(-1);
+  EXPECT_EQ(Field(request), "listener.write_stall_timeout");
   request = Request();
   request.mutable_drain()->mutable_timeout()->set_nanos(-1);
   EXPECT_EQ(Field(request), "drain.timeout");

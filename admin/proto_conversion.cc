@@ -72,8 +72,11 @@ admin::v1::Counters ToProto(const Counters& counters) {
   admin::v1::Counters proto;
   proto.set_connections_accepted_total(counters.accepted);
   proto.set_connections_active(counters.active);
-  (*proto.mutable_connections_rejected_total())["max_connections"] =
-      counters.rejected_max_connections;
+  auto& rejected = *proto.mutable_connections_rejected_total();
+  rejected["max_connections"] = counters.rejected_max_connections;
+  rejected["max_connections_per_address"] =
+      counters.rejected_max_connections_per_address;
+  rejected["max_total_connections"] = counters.rejected_max_total_connections;
   auto& closed = *proto.mutable_connections_closed_total();
   for (std::size_t i = 0; i < counters.closed.size(); ++i) {
     closed[std::string(CloseReasonName(static_cast<CloseReason>(i)))] =
@@ -118,6 +121,9 @@ admin::v1::Listener ToProto(const ListenerInfo& listener) {
   proto.set_max_line_bytes(settings.max_line_bytes);
   proto.set_max_buffered_bytes(settings.max_buffered_bytes);
   *proto.mutable_idle_timeout() = ToProto(settings.idle_timeout);
+  proto.set_max_connections_per_address(settings.max_connections_per_address);
+  *proto.mutable_max_connection_age() = ToProto(settings.max_connection_age);
+  *proto.mutable_write_stall_timeout() = ToProto(settings.write_stall_timeout);
   proto.set_backlog(settings.backlog);
   proto.set_active_connections(listener.active_connections);
   proto.set_generation(listener.generation);

@@ -14,6 +14,8 @@ enum class CloseReason : std::uint8_t {
   kPeerClosed,     // the peer closed its side, and got all it was owed
   kPeerReset,      // the peer reset the connection, or the network did
   kIdleTimeout,    // nothing came or went for the listener's idle timeout
+  kWriteStall,     // the peer took nothing for the listener's stall timeout
+  kMaxAge,         // it was as old as the listener allows
   kLineTooLong,    // a line was longer than the listener allows
   kDrained,        // a drain ended it, with all it was owed
   kDrainDeadline,  // a drain's deadline ended it before it had all
@@ -34,6 +36,10 @@ constexpr absl::string_view CloseReasonName(CloseReason reason) {
       return "peer_reset";
     case CloseReason::kIdleTimeout:
       return "idle_timeout";
+    case CloseReason::kWriteStall:
+      return "write_stall";
+    case CloseReason::kMaxAge:
+      return "max_age";
     case CloseReason::kLineTooLong:
       return "line_too_long";
     case CloseReason::kDrained:

@@ -1,6 +1,5 @@
 #include "echo/connection.h"
 
-#include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -25,23 +24,8 @@ constexpr std::size_t kAnswerBatchBytes = 64 * 1024;
 // What a single line may leave of memory in the worker's batch buffer.
 constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
 
-// How long a peer that has got everything and a FIN may take to close, too. Its
-// late bytes are thrown away meanwhile; to close at once would answer them with
-// a reset, and that could overtake what it has not read yet.
-constexpr std::chrono::seconds kLinger{2};
-
-// How often to look whether a peer that has closed already has got everything.
-constexpr std::chrono::milliseconds kDeliveryPoll{100};
-
 // How long a peer may take to read the error about its line.
 constexpr std::chrono::seconds kErrorTimeout{10};
-
-// Bytes that the kernel has taken and the peer's has not confirmed. They are
-// lost when a reset is sent, or comes in answer to the peer's late bytes.
-int UnacknowledgedBytes(int fd) {
-  int bytes = 0;
-  return ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
-}
 
 }  // namespace
 
@@ -108,6 +92,7 @@ void Connection::OnOutputTaken(std::int64_t bytes) {
   stats_.bytes_buffered.Add(-bytes);
   stats_.bytes_sent.Add(bytes);
   Touch();
+  stall_from_ = last_active_;
 }
 
 void Connection::OnOutputLow() {
@@ -209,6 +194,7 @@ bool Connection::Send(absl::string_view bytes) {
     }
   }
   if (!bytes.empty()) {
+    if (output_.size() == 0) BeginToWait();
     output_.Append(bytes);
     stats_.bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
   }
@@ -250,6 +236,11 @@ void Connection::SetReading(bool reading) {
 }
 
 void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
+  BeginDraining(reason, deadline);
+  Settle();
+}
+
+void Connection::BeginDraining(CloseReason reason, MonotonicTime deadline) {
   hard_deadline_ = std::min(hard_deadline_, deadline);
   if (state_ == State::kOpen) {
     state_ = State::kDraining;
@@ -260,7 +251,6 @@ void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
   }
   ScheduleDeadline();
   Proceed();
-  Settle();
 }
 
 void Connection::Proceed() {
@@ -273,7 +263,7 @@ void Connection::Proceed() {
   if (output_.size() > 0 || !held_.empty()) return;
   if (fin_sent_) {
     if (!remote_closed_) return;
-    if (UnacknowledgedBytes(socket_.get()) == 0) {
+    if (UnacknowledgedBytes() == 0) {
       End(reason_, /*reset=*/false);
     } else {
       linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
@@ -284,7 +274,7 @@ void Connection::Proceed() {
   // The kernel delivers what it has after the socket is closed; but not where
   // the network goes with the process, as in a container: so a drain waits.
   const bool drains = hard_deadline_ != MonotonicTime::max();
-  if (remote_closed_ && (!drains || UnacknowledgedBytes(socket_.get()) == 0)) {
+  if (remote_closed_ && (!drains || UnacknowledgedBytes() == 0)) {
     End(reason_, /*reset=*/false);
   } else if (remote_closed_ || state_ == State::kClosing) {
     state_ = State::kClosing;
@@ -293,11 +283,6 @@ void Connection::Proceed() {
     linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
     ScheduleDeadline();
   }
-}
-
-MonotonicTime::duration Connection::LingerStep() const {
-  if (remote_closed_) return kDeliveryPoll;
-  return kLinger;
 }
 
 void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
@@ -344,63 +329,6 @@ void Connection::OnSettingsChanged() {
   }
   ScheduleDeadline();
   Settle();
-}
-
-void Connection::OnDeadline() {
-  const MonotonicTime now = context_.clock.MonotonicNow();
-  if (fin_sent_ && std::min(linger_deadline_, hard_deadline_) <= now) {
-    OnLingerDeadline(now);
-  } else if (hard_deadline_ <= now) {
-    End(reason_ == CloseReason::kLineTooLong ? reason_
-                                             : CloseReason::kDrainDeadline,
-        /*reset=*/true);
-  } else if (IdleDeadline() <= now) {
-    OnIdleDeadline(now);
-  } else {
-    ScheduleDeadline();
-  }
-  Settle();
-}
-
-void Connection::OnLingerDeadline(MonotonicTime now) {
-  if (UnacknowledgedBytes(socket_.get()) == 0) {
-    End(reason_, /*reset=*/false);
-  } else if (hard_deadline_ <= now) {
-    End(reason_ == CloseReason::kLineTooLong ? reason_
-                                             : CloseReason::kDrainDeadline,
-        /*reset=*/true);
-  } else {
-    linger_deadline_ = now + LingerStep();
-    ScheduleDeadline();
-  }
-}
-
-void Connection::OnIdleDeadline(MonotonicTime now) {
-  // A peer that reads slowly may take megabytes from the kernel before that
-  // asks for more: what it has confirmed counts, too.
-  const int unacknowledged = UnacknowledgedBytes(socket_.get());
-  if (unacknowledged > 0 && unacknowledged != unacknowledged_seen_) {
-    unacknowledged_seen_ = unacknowledged;
-    last_active_ = now;
-    ScheduleDeadline();
-    return;
-  }
-  // What waits for a peer that takes nothing must not wait in the kernel, too.
-  End(CloseReason::kIdleTimeout,
-      /*reset=*/output_.size() > 0 || unacknowledged > 0);
-}
-
-void Connection::ScheduleDeadline() {
-  const MonotonicTime deadline =
-      std::min({hard_deadline_, linger_deadline_, IdleDeadline()});
-  if (deadline == MonotonicTime::max()) return;
-  context_.Schedule(*this, deadline);
-}
-
-MonotonicTime Connection::IdleDeadline() const {
-  const absl::Duration timeout = listener_.settings.idle_timeout;
-  if (timeout <= absl::ZeroDuration()) return MonotonicTime::max();
-  return last_active_ + absl::ToChronoNanoseconds(timeout);
 }
 
 std::int64_t Connection::BufferedBytes() const {

@@ -98,6 +98,7 @@ class Connection final : public DeadlineWheel::Entry,
   std::uint64_t number() const { return number_; }
   std::int64_t generation() const { return generation_; }
   const WorkerListener& listener() const { return listener_; }
+  const SocketAddress& remote() const { return remote_; }
 
   // Ends the connection gracefully: everything received by now is answered (a
   // line that is half there is waited for), then come a FIN and a short wait
@@ -143,7 +144,17 @@ class Connection final : public DeadlineWheel::Entry,
   void Touch() { last_active_ = context_.clock.MonotonicNow(); }
   void ScheduleDeadline();
   MonotonicTime IdleDeadline() const;
-  void OnIdleDeadline(MonotonicTime now);
+  MonotonicTime StallDeadline() const;
+  MonotonicTime AgeDeadline() const;
+  MonotonicTime NextDeadline() const;
+  // Bytes that the kernel has taken and the peer's has not confirmed. They are
+  // lost when a reset is sent, or comes in answer to the peer's late bytes.
+  int UnacknowledgedBytes() const;
+  // Whether the peer has confirmed bytes since somebody last asked; then its
+  // timeouts begin anew.
+  bool SeesProgress(MonotonicTime now);
+  void BeginToWait();
+  void BeginDraining(CloseReason reason, MonotonicTime deadline);
   void OnLingerDeadline(MonotonicTime now);
   MonotonicTime::duration LingerStep() const;
   std::int64_t BufferedBytes() const;    // answered or held, and not sent
@@ -174,7 +185,8 @@ class Connection final : public DeadlineWheel::Entry,
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
   MonotonicTime hard_deadline_ = MonotonicTime::max();    // then it is cut off
   MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
-  int unacknowledged_seen_ = -1;  // in the kernel, at the last idle deadline
+  int unacknowledged_seen_ = -1;  // in the kernel, at the last look
+  MonotonicTime stall_from_;      // the peer has taken nothing since
 
   // Constant after construction.
   const std::uint64_t number_;

@@ -20,7 +20,6 @@
 namespace echod {
 namespace {
 
-using testing::Echoes;
 using testing::Eventually;
 using testing::Pattern;
 using testing::TcpClient;
@@ -167,6 +166,91 @@ TEST(ConnectionEndTest, WhoTakesNothingIsIdleThoughMuchIsOwed) {
   EXPECT_EQ(Closed(server, CloseReason::kIdleTimeout), 3);
 }
 
+TEST(ConnectionEndTest, WhoTakesNothingOfWhatWaitsIsReset) {
+  constexpr absl::Duration kTimeout = absl::Seconds(10);
+  TestServer server(With({.mode = EchoMode::kRaw,
+                          .idle_timeout = kTimeout,
+                          .write_stall_timeout = absl::Seconds(3)}));
+  TcpClient stuck = server.Connect({.receive_buffer = 16 << 10});
+  SendUntilStuck(server, stuck, Pattern(256 << 20), 1);
+  AdvancePastIdle(server, kTimeout);
+  AdvancePastIdle(server, kTimeout);
+  EXPECT_TRUE(Eventually([&] { return !server.Get(1).ok(); }));
+  EXPECT_EQ(Closed(server, CloseReason::kWriteStall), 1);
+}
+
+TEST(ConnectionEndTest, WhoReadsSlowlyDoesNotStall) {
+  constexpr absl::Duration kTimeout = absl::Seconds(10);
+  TestServer server(With({.mode = EchoMode::kRaw,
+                          .idle_timeout = 2 * kTimeout,
+                          .write_stall_timeout = kTimeout}));
+  TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes = Pattern(256 << 20);
+  const std::size_t sent = SendUntilStuck(server, slow, bytes, 1);
+  std::string echoed;
+  for (int i = 0; i < 3; ++i) {
+    echoed += slow.Read(64 << 10);
+    server.clock().Advance(kTimeout / 2);
+    echoed += slow.Read(64 << 10);
+    server.clock().Advance(kTimeout / 2 + absl::Seconds(1));
+    ASSERT_TRUE(server.Get(1).ok()) << "reset after " << i;
+  }
+  slow.FinishSending();
+  echoed += slow.ReadToEnd();
+  EXPECT_TRUE(echoed == bytes.substr(0, sent)) << echoed.size();
+}
+
+TEST(ConnectionEndTest, AnIdlePeerDoesNotStall) {
+  TestServer server(With({.mode = EchoMode::kRaw,
+                          .max_connection_age = absl::Hours(1),
+                          .write_stall_timeout = absl::Seconds(1)}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("a"));
+  ASSERT_EQ(client.Read(1), "a");
+  server.clock().Advance(absl::Minutes(1));
+  ASSERT_TRUE(client.Send("b"));
+  EXPECT_EQ(client.Read(1), "b");
+}
+
+TEST(ConnectionEndTest, AtItsAgeItIsClosedWithWhatItIsOwed) {
+  TestServer server(With({.max_connection_age = absl::Minutes(1)}));
+  TcpClient old = server.Connect();
+  ASSERT_TRUE(old.Send("half"));
+  ASSERT_TRUE(Eventually([&] {
+    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
+    return info.ok() && info->bytes_received == 4;
+  }));
+  server.clock().Advance(absl::Seconds(62));
+  ASSERT_TRUE(Eventually([&] {
+    return server.Get(1)->state == ConnectionInfo::State::kDraining;
+  }));
+  TcpClient young = server.Connect();
+  ASSERT_TRUE(old.Send(" a line\n"));
+  EXPECT_EQ(old.ReadToEnd(), "YOU SAID half a line\n");
+  old.FinishSending();
+  EXPECT_TRUE(
+      Eventually([&] { return Closed(server, CloseReason::kMaxAge) == 1; }));
+  ASSERT_TRUE(young.Send("y\n"));
+  EXPECT_EQ(young.Read(11), "YOU SAID y\n");
+}
+
+TEST(ConnectionEndTest, WhoDoesNotEndAfterItsAgeIsCutOff) {
+  TestServer server(With({.max_connection_age = absl::Minutes(1)}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half"));
+  ASSERT_TRUE(Eventually([&] {
+    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
+    return info.ok() && info->bytes_received == 4;
+  }));
+  server.clock().Advance(absl::Seconds(62));
+  ASSERT_TRUE(Eventually([&] {
+    return server.Get(1)->state == ConnectionInfo::State::kDraining;
+  }));
+  server.clock().Advance(absl::Seconds(32));
+  EXPECT_EQ(client.WaitForEnd(), End::kReset);
+  EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
+}
+
 // A peer that reads slowly and goes on sending: closed while the kernel still
 // has bytes for it, it would lose them to the reset that answers its own.
 TEST(ConnectionEndTest, AGracefulCloseWaitsUntilThePeerHasWhatTheKernelHas) {
@@ -182,8 +266,11 @@ TEST(ConnectionEndTest, AGracefulCloseWaitsUntilThePeerHasWhatTheKernelHas) {
   // Until the kernel has all of it, and the FIN behind it.
   std::string echoed;
   while (server.Get(1)->bytes_buffered > 0) echoed += slow.Read(64 << 10);
-  ASSERT_EQ(server.Get(1)->state, ConnectionInfo::State::kClosing);
-  ASSERT_LT(echoed.size(), owed);
+  const ConnectionInfo closing = *server.Get(1);
+  ASSERT_EQ(closing.state, ConnectionInfo::State::kClosing);
+  const auto answered = static_cast<std::size_t>(closing.bytes_sent);
+  EXPECT_GE(answered, owed);
+  ASSERT_LT(echoed.size(), answered);
   // Longer than a peer that has everything may take to close.
   EXPECT_EQ(prompt.WaitForEnd(), End::kEof);
   server.clock().Advance(absl::Seconds(5));
@@ -193,8 +280,7 @@ TEST(ConnectionEndTest, AGracefulCloseWaitsUntilThePeerHasWhatTheKernelHas) {
   End end = End::kTimeout;
   echoed += slow.ReadToEnd(&end);
   EXPECT_EQ(end, End::kEof);
-  EXPECT_GE(echoed.size(), owed);
-  EXPECT_TRUE(echoed == bytes.substr(0, echoed.size()));
+  EXPECT_TRUE(echoed == bytes.substr(0, answered));
 }
 
 TEST(ConnectionEndTest, WhatIsNotTakenByTheDeadlineIsCutOffAndCounted) {

@@ -76,7 +76,8 @@ absl::Status EchoServer::Start() {
   auto stats = std::make_shared<ListenerStats>(options_.worker_count);
   absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
       main_loop_, clock_, id, options_.listen_address, options_.settings, stats,
-      {.on_accept =
+      {.has_room = [this] { return HasRoom(); },
+       .on_accept =
            [this](Listener& from, Listener::Accepted accepted) {
              OnAccept(from, std::move(accepted));
            },
@@ -92,6 +93,15 @@ absl::Status EchoServer::Start() {
   Publish();
   state_ = State::kServing;
   return absl::OkStatus();
+}
+
+bool EchoServer::HasRoom() const {
+  if (options_.max_total_connections == 0) return true;
+  std::int64_t open = 0;
+  for (const auto& [id, listener] : listeners_) {
+    open += listener->stats()->open_connections.load(std::memory_order_relaxed);
+  }
+  return open < options_.max_total_connections;
 }
 
 void EchoServer::OnAccept(Listener& listener, Listener::Accepted accepted) {

@@ -32,6 +32,8 @@ struct EchoServerOptions {
   SocketAddress listen_address;
   ListenerSettings settings;
   int worker_count = 1;
+  // The most open connections of all listeners together. 0: no limit.
+  std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
 
@@ -96,6 +98,7 @@ class EchoServer final : public ServerControl {
 
   // Main loop only.
   void OnAccept(Listener& listener, Listener::Accepted accepted);
+  bool HasRoom() const;
   // Gives the workers what was accepted for them in this turn: one wake-up for
   // each, however many that are.
   void HandOver();

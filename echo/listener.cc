@@ -15,6 +15,7 @@
 #include "echo/control_error.h"
 #include "echo/listen_socket.h"
 #include "echo/listener_settings.h"
+#include "echo/relaxed_counter.h"
 
 namespace echod {
 namespace {
@@ -86,11 +87,20 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
                         std::int64_t generation) {
   const std::int64_t open =
       stats_->open_connections.load(std::memory_order_relaxed);
+  RelaxedCounter* refused = nullptr;
   if (settings_.max_connections > 0 && open >= settings_.max_connections) {
+    refused = &stats_->rejected_max_connections;
+  } else if (!callbacks_.has_room()) {
+    refused = &stats_->rejected_max_total_connections;
+  } else if (!stats_->open_by_address.Add(
+                 remote, settings_.max_connections_per_address)) {
+    refused = &stats_->rejected_max_connections_per_address;
+  }
+  if (refused != nullptr) {
     // A reset says "refused" at once, and leaves nothing behind here.
     const linger abort = {.l_onoff = 1, .l_linger = 0};
     setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-    stats_->rejected_max_connections.Add(1);
+    refused->Add(1);
     return;
   }
   stats_->open_connections.fetch_add(1, std::memory_order_relaxed);

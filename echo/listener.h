@@ -36,6 +36,8 @@ class Listener {
     std::int64_t generation;
   };
   struct Callbacks {
+    // Whether the server, with all its listeners, has room for one more.
+    absl::AnyInvocable<bool()> has_room;
     // Gets each connection that is within the limits, and counts it as open.
     absl::AnyInvocable<void(Listener&, Accepted)> on_accept;
     // Those that could be accepted in this turn of the loop have been.

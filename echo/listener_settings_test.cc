@@ -25,6 +25,8 @@ TEST(ListenerSettingsTest, TheDefaultsAreValid) {
 
 TEST(ListenerSettingsTest, NamesTheFieldThatIsOutOfBounds) {
   EXPECT_EQ(BadField({.max_connections = -1}), "max_connections");
+  EXPECT_EQ(BadField({.max_connections_per_address = -1}),
+            "max_connections_per_address");
   EXPECT_EQ(BadField({.max_line_bytes = 0}), "max_line_bytes");
   EXPECT_EQ(BadField({.max_line_bytes = 1}), "");
   EXPECT_EQ(BadField({.max_line_bytes = 16 * 1024 * 1024}), "");
@@ -36,6 +38,10 @@ TEST(ListenerSettingsTest, NamesTheFieldThatIsOutOfBounds) {
   EXPECT_EQ(BadField({.idle_timeout = -absl::Nanoseconds(1)}), "idle_timeout");
   EXPECT_EQ(BadField({.idle_timeout = absl::InfiniteDuration()}),
             "idle_timeout");
+  EXPECT_EQ(BadField({.max_connection_age = -absl::Seconds(1)}),
+            "max_connection_age");
+  EXPECT_EQ(BadField({.write_stall_timeout = absl::Hours(24 * 366)}),
+            "write_stall_timeout");
   EXPECT_EQ(BadField({.backlog = 0}), "backlog");
   EXPECT_EQ(BadField({.backlog = 65536}), "backlog");
 }
@@ -49,12 +55,18 @@ TEST(ListenerSettingsTest, MergesWhatIsSetAndKeepsTheRest) {
   update.max_buffered_bytes = 3;
   update.idle_timeout = absl::Seconds(4);
   update.backlog = 5;
+  update.max_connections_per_address = 6;
+  update.max_connection_age = absl::Seconds(7);
+  update.write_stall_timeout = absl::Seconds(8);
   EXPECT_EQ(MergeSettings(before, update),
             (ListenerSettings{.mode = EchoMode::kRaw,
                               .max_connections = 0,
+                              .max_connections_per_address = 6,
                               .max_line_bytes = 2,
                               .max_buffered_bytes = 3,
                               .idle_timeout = absl::Seconds(4),
+                              .max_connection_age = absl::Seconds(7),
+                              .write_stall_timeout = absl::Seconds(8),
                               .backlog = 5}));
 }
 

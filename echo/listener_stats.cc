@@ -6,6 +6,9 @@ Counters& Counters::operator+=(const Counters& other) {
   accepted += other.accepted;
   active += other.active;
   rejected_max_connections += other.rejected_max_connections;
+  rejected_max_connections_per_address +=
+      other.rejected_max_connections_per_address;
+  rejected_max_total_connections += other.rejected_max_total_connections;
   for (std::size_t i = 0; i < closed.size(); ++i) closed[i] += other.closed[i];
   bytes_received += other.bytes_received;
   bytes_sent += other.bytes_sent;
@@ -35,6 +38,9 @@ Counters ListenerStats::Total() const {
   Counters total;
   for (const WorkerStats& worker : workers_) total += worker.Read();
   total.rejected_max_connections = rejected_max_connections.Get();
+  total.rejected_max_connections_per_address =
+      rejected_max_connections_per_address.Get();
+  total.rejected_max_total_connections = rejected_max_total_connections.Get();
   total.accept_errors = accept_errors.Get();
   return total;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "echo/address_counts.h"
 #include "echo/close_reason.h"
 #include "echo/relaxed_counter.h"
 #include "echo/server_control.h"
@@ -50,8 +51,13 @@ class ListenerStats {
   // worker included: the main loop adds, the workers take off.
   std::atomic<std::int64_t> open_connections{0};
 
+  // The same by client address.
+  AddressCounts open_by_address;
+
   // Main loop only.
   RelaxedCounter rejected_max_connections;
+  RelaxedCounter rejected_max_connections_per_address;
+  RelaxedCounter rejected_max_total_connections;
   RelaxedCounter accept_errors;
 
  private:

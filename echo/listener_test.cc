@@ -267,6 +267,46 @@ TEST(ListenerTest, SpreadsTheEndsOfTheOldGeneration) {
   EXPECT_EQ(clients[3].WaitForEnd(), End::kReset);
 }
 
+TEST(ListenerTest, ResetsTheOneTooManyOfAnAddress) {
+  TestServer server(Workers(2));
+  TcpClient first = server.Connect();
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
+  // Those that are there count when the limit comes.
+  ListenerUpdate update = Update();
+  update.max_connections_per_address = 2;
+  ASSERT_TRUE(server.Update(update).ok());
+  TcpClient third = server.Connect();
+  EXPECT_EQ(third.WaitForEnd(), End::kReset);
+  const Counters total = server.control().GetStats().total;
+  EXPECT_EQ(total.rejected_max_connections_per_address, 1);
+  EXPECT_EQ(total.rejected_max_connections, 0);
+  // Another address of this host has its own count.
+  TcpClient other = *TcpClient::Connect(
+      server.address(), {.source = *SocketAddress::Parse("127.0.0.2:0")});
+  EXPECT_TRUE(Echoes(other, "from elsewhere"));
+  second.FinishSending();
+  EXPECT_EQ(second.WaitForEnd(), End::kEof);
+  ASSERT_TRUE(Eventually([&] {
+    return server.control().GetListener("default")->active_connections == 2;
+  }));
+  TcpClient fourth = server.Connect();
+  EXPECT_TRUE(Echoes(fourth, "four"));
+}
+
+TEST(ListenerTest, ResetsTheOneTooManyInTotal) {
+  EchoServerOptions options;
+  options.max_total_connections = 1;
+  TestServer server(std::move(options));
+  TcpClient first = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one"));
+  TcpClient second = server.Connect();
+  EXPECT_EQ(second.WaitForEnd(), End::kReset);
+  EXPECT_EQ(server.control().GetStats().total.rejected_max_total_connections,
+            1);
+  EXPECT_TRUE(Echoes(first, "still here"));
+}
+
 TEST(ListenerTest, ResetsTheOneTooMany) {
   EchoServerOptions options;
   options.settings.max_connections = 2;

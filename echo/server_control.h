@@ -29,10 +29,13 @@ enum class EchoMode : std::uint8_t {
 // The part of a listener that connections obey. Plain values; copied freely.
 struct ListenerSettings {
   EchoMode mode = EchoMode::kLine;
-  std::int64_t max_connections = 0;  // 0: no limit
+  std::int64_t max_connections = 0;              // 0: no limit
+  std::int64_t max_connections_per_address = 0;  // 0: no limit
   std::int64_t max_line_bytes = 64 * 1024;
   std::int64_t max_buffered_bytes = 1024 * 1024;
-  absl::Duration idle_timeout = absl::ZeroDuration();  // 0: never
+  absl::Duration idle_timeout = absl::ZeroDuration();         // 0: never
+  absl::Duration max_connection_age = absl::ZeroDuration();   // 0: no limit
+  absl::Duration write_stall_timeout = absl::ZeroDuration();  // 0: never
   int backlog = 4096;
 
   friend bool operator==(const ListenerSettings&,
@@ -56,9 +59,12 @@ struct ListenerUpdate {
   std::optional<int> port;
   std::optional<EchoMode> mode;
   std::optional<std::int64_t> max_connections;
+  std::optional<std::int64_t> max_connections_per_address;
   std::optional<std::int64_t> max_line_bytes;
   std::optional<std::int64_t> max_buffered_bytes;
   std::optional<absl::Duration> idle_timeout;
+  std::optional<absl::Duration> max_connection_age;
+  std::optional<absl::Duration> write_stall_timeout;
   std::optional<int> backlog;
   std::string etag;  // empty: whatever it is now
   bool validate_only = false;
@@ -97,6 +103,8 @@ struct Counters {
   std::int64_t accepted = 0;
   std::int64_t active = 0;
   std::int64_t rejected_max_connections = 0;
+  std::int64_t rejected_max_connections_per_address = 0;
+  std::int64_t rejected_max_total_connections = 0;
   std::array<std::int64_t, kCloseReasonCount> closed = {};  // by CloseReason
   std::int64_t bytes_received = 0;
   std::int64_t bytes_sent = 0;

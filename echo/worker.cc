@@ -31,7 +31,7 @@ Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
     : index_(index),
       clock_(clock),
       own_loop_(std::move(own)),
-      loop_(own_loop_ != nullptr ? *own_loop_ : *loop),
+      loop_(loop != nullptr ? *loop : *own_loop_),
       context_(loop_, clock, index,
                [this](Connection& connection, CloseReason reason) {
                  OnClosed(connection, reason);
@@ -158,6 +158,7 @@ void Worker::OnClosed(Connection& connection, CloseReason reason) {
     LogDebug(absl::StrCat("connection ", connection.number(),
                           " closed: ", CloseReasonName(reason)));
   }
+  listener.stats->open_by_address.Remove(connection.remote());
   connections_.erase(connection.number());
   listener.stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);

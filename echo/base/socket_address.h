@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -48,6 +49,13 @@ class SocketAddress {
   std::string ToString() const;
 
   friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
+
+  // For Abseil's hash tables.
+  template <typename H>
+  friend H AbslHashValue(H state, const SocketAddress& address) {
+    return H::combine(std::move(state), address.bytes_, address.scope_id_,
+                      address.port_, address.ipv6_);
+  }
 
  private:
   // `address`, or why it is none for TCP: multicast, broadcast.

@@ -79,8 +79,14 @@ ABSL_FLAG(int, workers, 0,
           "Worker threads. Default: 0, as many as the CPUs that this process "
           "may use, its affinity and cgroup quota considered.");
 ABSL_FLAG(std::int64_t, max_connections, 0,
-          "The most open connections; one more is reset at once. Default: 0, "
-          "no limit but that of descriptors.");
+          "The most open connections of the listener; one more is reset at "
+          "once. Default: 0, no limit but that of descriptors.");
+ABSL_FLAG(std::int64_t, max_connections_per_address, 0,
+          "The most open connections of one client address; one more is reset "
+          "at once. Default: 0, no limit.");
+ABSL_FLAG(std::int64_t, max_total_connections, 0,
+          "The most open connections of all listeners together; one more is "
+          "reset at once. Default: 0, no limit but that of descriptors.");
 ABSL_FLAG(std::int64_t, max_line_bytes, 65536,
           "The longest line in line mode, in bytes without its end; a longer "
           "one gets an error, and its connection ends. Default: 65536.");
@@ -90,6 +96,15 @@ ABSL_FLAG(std::int64_t, max_buffered_bytes, 1048576,
 ABSL_FLAG(absl::Duration, idle_timeout, absl::ZeroDuration(),
           "A connection on which no byte came or went for so long is closed, "
           "such as 30s or 5m. Default: 0, never.");
+ABSL_FLAG(
+    absl::Duration, max_connection_age, absl::ZeroDuration(),
+    "A connection that is older is closed gracefully, such as 1h, so that "
+    "clients come back to where a load balancer sends them now. Default: "
+    "0, no limit.");
+ABSL_FLAG(
+    absl::Duration, write_stall_timeout, absl::ZeroDuration(),
+    "A connection whose echo waits, and whose client takes nothing for so "
+    "long, is reset, such as 1m. Default: 0, never.");
 ABSL_FLAG(absl::Duration, drain_grace_period, absl::ZeroDuration(),
           "On SIGTERM: how long to go on accepting while health checks already "
           "fail, such as 5s, so that load balancers notice. Default: 0.");
@@ -135,9 +150,19 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags() {
   config.settings.max_connections = absl::GetFlag(FLAGS_max_connections);
   config.settings.max_line_bytes = absl::GetFlag(FLAGS_max_line_bytes);
   config.settings.max_buffered_bytes = absl::GetFlag(FLAGS_max_buffered_bytes);
+  config.settings.max_connections_per_address =
+      absl::GetFlag(FLAGS_max_connections_per_address);
   config.settings.idle_timeout = absl::GetFlag(FLAGS_idle_timeout);
+  config.settings.max_connection_age = absl::GetFlag(FLAGS_max_connection_age);
+  config.settings.write_stall_timeout =
+      absl::GetFlag(FLAGS_write_stall_timeout);
   if (absl::Status valid = ValidateSettings(config.settings); !valid.ok()) {
     return BadFlag(GetErrorDetail(valid).field, valid.message());
+  }
+
+  config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
+  if (config.max_total_connections < 0) {
+    return BadFlag("max_total_connections", "it cannot be less than 0");
   }
 
   constexpr int kMostWorkers = 1024;

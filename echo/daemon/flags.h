@@ -1,6 +1,7 @@
 #ifndef ECHO_DAEMON_FLAGS_H_
 #define ECHO_DAEMON_FLAGS_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -17,6 +18,7 @@ struct DaemonConfig {
   SocketAddress listen_address;
   ListenerSettings settings;
   int worker_count = 1;  // what 0 stands for is counted
+  std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period;
   absl::Duration drain_timeout;
   std::string admin_address;

@@ -131,6 +131,7 @@ class Daemon {
     options.listen_address = config_.listen_address;
     options.settings = config_.settings;
     options.worker_count = config_.worker_count;
+    options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;
     options.drain_timeout = config_.drain_timeout;
     options.on_listeners_changed = [this] {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
@@ -68,8 +69,11 @@ class EpollServer {
       const int fd =
           accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
-      auto* const connection = new Connection{.fd = fd};
-      epoll_event event = {.events = EPOLLIN, .data = {.ptr = connection}};
+      auto connection = std::make_unique<Connection>();
+      connection->fd = fd;
+      // From here on epoll's; Close deletes it.
+      epoll_event event = {.events = EPOLLIN,
+                           .data = {.ptr = connection.release()}};
       epoll_ctl(NextEpollFd(), EPOLL_CTL_ADD, fd, &event);
     }
   }

@@ -71,7 +71,9 @@ bool Installed(const std::string& program) {
   std::istringstream folders(path != nullptr ? path : "");
   for (std::string folder; std::getline(folders, folder, ':');) {
     std::error_code ignored;
-    if (std::filesystem::exists(folder + "/" + program, ignored)) return true;
+    if (std::filesystem::exists(std::filesystem::path(folder) / program,
+                                ignored))
+      return true;
   }
   return false;
 }
@@ -132,7 +134,11 @@ std::string ScratchFile(const std::string& name) {
 Subject Echod(load::Mode mode, int workers) {
   return {.flags = {mode == load::Mode::kLine ? "--mode=line" : "--mode=raw",
                     absl::StrCat("--workers=", workers), "--log_level=warning",
-                    "--idle_timeout=60s", "--max_connections=100000"}};
+                    "--idle_timeout=60s", "--max_connection_age=1h",
+                    "--write_stall_timeout=60s",
+                    "--max_connections_per_address=100000",
+                    "--max_total_connections=100000",
+                    "--max_connections=100000"}};
 }
 
 Subject Reference(const std::string& kind, load::Mode mode, int workers) {

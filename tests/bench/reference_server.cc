@@ -31,7 +31,7 @@ absl::Status Serve() {
   if (!address.ok()) return address.status();
   absl::StatusOr<UniqueFd> socket = OpenListenSocket(*address, 4096);
   if (!socket.ok()) return socket.status();
-  const absl::Status written = WritePortFile(
+  absl::Status written = WritePortFile(
       absl::GetFlag(FLAGS_port_file),
       {.listeners = {{"default", LocalAddress(socket->get()).ToString()}},
        .admin = ""});

@@ -53,6 +53,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--mode=loud"}, "--mode"}, Case{{"--workers=-1"}, "--workers"},
         Case{{"--workers=two"}, "--workers"},
         Case{{"--max_connections=-1"}, "--max_connections"},
+        Case{{"--max_connections_per_address=-1"},
+             "--max_connections_per_address"},
+        Case{{"--max_total_connections=-1"}, "--max_total_connections"},
+        Case{{"--max_connection_age=-1s"}, "--max_connection_age"},
+        Case{{"--write_stall_timeout=1"}, "--write_stall_timeout"},
         Case{{"--max_line_bytes=0"}, "--max_line_bytes"},
         Case{{"--max_buffered_bytes=0"}, "--max_buffered_bytes"},
         Case{{"--idle_timeout=5"}, "--idle_timeout"},
@@ -122,7 +127,9 @@ TEST(StartupTest, AnswersHelpAndVersion) {
   EXPECT_EQ(help.exit_status, 0);
   for (const char* flag :
        {"--listen=[::]:8080", "--mode=line", "--workers=0",
-        "--max_connections=0", "--max_line_bytes=65536",
+        "--max_connections=0", "--max_connections_per_address=0",
+        "--max_total_connections=0", "--max_connection_age=0",
+        "--write_stall_timeout=0", "--max_line_bytes=65536",
         "--max_buffered_bytes=1048576", "--idle_timeout=0",
         "--drain_grace_period=0", "--drain_timeout=30s",
         "--admin_address=127.0.0.1:9901", "--log_level=info", "--port_file="}) {

@@ -32,6 +32,12 @@ std::optional<TcpClient> TcpClient::Connect(const SocketAddress& server,
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   sockaddr_storage storage;
+  if (options.source != SocketAddress()) {
+    const socklen_t size = options.source.ToKernel(storage);
+    if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) != 0) {
+      return std::nullopt;
+    }
+  }
   const socklen_t length = server.ToKernel(storage);
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
     return std::nullopt;

@@ -18,8 +18,9 @@ namespace echod::testing {
 class TcpClient {
  public:
   struct Options {
-    int receive_buffer = 0;  // SO_RCVBUF in bytes; 0: the kernel's choice
-    int send_buffer = 0;     // SO_SNDBUF
+    int receive_buffer = 0;     // SO_RCVBUF in bytes; 0: the kernel's choice
+    int send_buffer = 0;        // SO_SNDBUF
+    SocketAddress source = {};  // where from; 0.0.0.0:0: the kernel's choice
     absl::Duration timeout = absl::Seconds(20);  // of each call that waits
   };
 
