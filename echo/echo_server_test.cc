@@ -43,6 +43,33 @@ TEST(EchoServerTest, SpreadsConnectionsOverWorkers) {
   }
 }
 
+TEST(EchoServerTest, EvensOutWhatChurnHasMadeUneven) {
+  TestServer server(Workers(3));
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 30; ++i) clients.push_back(server.Connect());
+  for (TcpClient& client : clients) ASSERT_TRUE(Echoes(client, "in"));
+  // All of one worker's leave, and some of another's.
+  const absl::StatusOr<ConnectionPage> page = server.List({.limit = 30});
+  ASSERT_TRUE(page.ok());
+  int left = 0;
+  int of_second = 0;
+  for (const ConnectionInfo& each : page->connections) {
+    if (each.worker == 0 || (each.worker == 1 && ++of_second <= 5)) {
+      ASSERT_TRUE(server.Close(each.number, CloseMode::kReset).ok());
+    } else {
+      ++left;
+    }
+  }
+  ASSERT_TRUE(Eventually(
+      [&] { return server.control().GetStats().total.active == left; }));
+  std::vector<TcpClient> later;
+  for (int i = left; i < 45; ++i) later.push_back(server.Connect());
+  for (TcpClient& client : later) ASSERT_TRUE(Echoes(client, "in"));
+  for (const Counters& worker : server.control().GetStats().workers) {
+    EXPECT_EQ(worker.active, 15);
+  }
+}
+
 TEST(EchoServerTest, ListsEveryConnectionOnceInOrder) {
   TestServer server(Workers(3));
   constexpr int kConnections = 300;

@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
@@ -35,18 +37,35 @@ TEST(EchoTest, HoldsTheTutorialsConversation) {
 }
 
 TEST(EchoTest, EchoesAHundredMegabytesThroughAHalfClose) {
-  const ServerProcess server({"--mode=raw"});
-  const std::string sent = Pattern(100'000'000);
-  TcpClient client = server.Connect();
-  std::thread writer([&] {
-    EXPECT_TRUE(client.Send(sent));
-    client.FinishSending();
-  });
-  End end = End::kTimeout;
-  const std::string echoed = client.ReadToEnd(&end);
-  writer.join();
-  EXPECT_EQ(end, End::kEof);
-  EXPECT_TRUE(echoed == sent) << echoed.size() << " of " << sent.size();
+  std::string sent = Pattern(100'000'000);
+  constexpr std::size_t kLine = 1000;
+  for (const bool lines : {false, true}) {
+    const ServerProcess server({lines ? "--mode=line" : "--mode=raw"});
+    std::string expected = sent;
+    if (lines) {
+      // No line is ended but where the answer expects it.
+      for (char& byte : sent) {
+        if (byte == '\n' || byte == '\r') byte = ' ';
+      }
+      expected.clear();
+      for (std::size_t i = 0; i < sent.size(); i += kLine) {
+        sent[i + kLine - 1] = '\n';
+        absl::StrAppend(&expected, "YOU SAID ",
+                        absl::string_view(sent).substr(i, kLine));
+      }
+    }
+    TcpClient client = server.Connect();
+    std::thread writer([&] {
+      EXPECT_TRUE(client.Send(sent));
+      client.FinishSending();
+    });
+    End end = End::kTimeout;
+    const std::string echoed = client.ReadToEnd(&end);
+    writer.join();
+    EXPECT_EQ(end, End::kEof);
+    EXPECT_TRUE(echoed == expected)
+        << echoed.size() << " of " << expected.size();
+  }
 }
 
 TEST(EchoTest, KeepsALineOfTheDefaultLimitAndRefusesOneByteMore) {
