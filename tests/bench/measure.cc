@@ -1,7 +1,10 @@
 #include "tests/bench/measure.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -11,13 +14,16 @@
 #include <functional>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/load/load_run.h"
 #include "tests/support/server_process.h"
+#include "tests/support/tcp_client.h"
 
 namespace echod::bench {
 namespace {
@@ -188,6 +194,68 @@ double MeasureMemory(const Subject& subject, load::Mode mode, int connections) {
   RestObserver observer(server);
   MustRun(load, observer);
   return static_cast<double>(observer.resident() - before) / connections;
+}
+
+Neighbours MeasureNeighbours(const Subject& subject) {
+  constexpr double kPercentile = 99;
+  constexpr int kStuck = 1000;
+  const ServerProcess server(ProcessOptions(subject));
+  load::LoadOptions load;
+  load.server = server.echo_address();
+  load.mode = load::Mode::kRaw;
+  load.connections = 100;
+  load.rate = 5000;
+  load.duration = absl::Seconds(3);
+  load::LoadObserver ignored;
+  const auto p99 = [&] {
+    return static_cast<double>(
+               MustRun(load, ignored).latencies.Percentile(kPercentile)) /
+           1e9;
+  };
+  Neighbours neighbours;
+  neighbours.alone = p99();
+  {
+    // Streams until it is told to stop.
+    class Until final : public load::LoadObserver {
+     public:
+      bool Wait(absl::Duration time) override {
+        return !stop && LoadObserver::Wait(std::min(time, absl::Seconds(0.1)));
+      }
+      std::atomic<bool> stop{false};
+    };
+    Until until;
+    load::LoadOptions stream = load;
+    stream.connections = 1;
+    stream.rate = 0;
+    stream.request_bytes = 64 * 1024;
+    stream.pipeline = 16;
+    stream.duration = absl::Minutes(5);
+    std::thread streamer([&] {
+      // It is not to take the CPU from the load that is measured.
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
+      MustRun(stream, until);
+    });
+    neighbours.beside_a_stream = p99();
+    until.stop = true;
+    streamer.join();
+  }
+  const std::int64_t before = server.ResidentBytes();
+  std::vector<testing::TcpClient> stuck;
+  for (int i = 0; i < kStuck; ++i) {
+    // With loopback's large segments the kernel alone would have megabytes of
+    // buffers for each, and run short of memory for TCP.
+    stuck.push_back(
+        server.Connect({.receive_buffer = 16 << 10, .max_segment = 1460}));
+  }
+  const std::string bytes(1 << 20, 'x');
+  for (std::size_t sent = 1; sent > 0;) {
+    sent = 0;
+    for (testing::TcpClient& client : stuck) sent += client.SendSome(bytes);
+  }
+  neighbours.beside_the_stuck = p99();
+  neighbours.stuck_bytes =
+      static_cast<double>(server.ResidentBytes() - before) / kStuck;
+  return neighbours;
 }
 
 double CountSystemCalls(const Subject& subject, const load::LoadOptions& load) {

@@ -37,6 +37,18 @@ Measurement Measure(const Subject& subject, load::LoadOptions load);
 // subject of resident memory, in bytes for each.
 double MeasureMemory(const Subject& subject, load::Mode mode, int connections);
 
+// What it is like to be one of a hundred connections that ask 5,000 times a
+// second, on one worker with others: the 99th percentile of latency, in
+// seconds.
+struct Neighbours {
+  double alone = 0;
+  double beside_a_stream = 0;   // one connection that streams without end
+  double beside_the_stuck = 0;  // 1,000 that send all they can and never read
+  // Resident bytes for each of those 1,000.
+  double stuck_bytes = 0;
+};
+Neighbours MeasureNeighbours(const Subject& subject);
+
 // System calls, or instructions in user mode, for each request; negative when
 // strace or valgrind, which count them, are not installed. The load is as short
 // as `load` says, since both make the subject slow.

@@ -27,6 +27,9 @@ std::optional<TcpClient> TcpClient::Connect(const SocketAddress& server,
   if (options.send_buffer > 0) {
     SetOption(fd.get(), SOL_SOCKET, SO_SNDBUF, options.send_buffer);
   }
+  if (options.max_segment > 0) {
+    SetOption(fd.get(), IPPROTO_TCP, TCP_MAXSEG, options.max_segment);
+  }
   SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   const timeval timeout = absl::ToTimeval(options.timeout);
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);

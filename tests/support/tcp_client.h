@@ -20,6 +20,7 @@ class TcpClient {
   struct Options {
     int receive_buffer = 0;     // SO_RCVBUF in bytes; 0: the kernel's choice
     int send_buffer = 0;        // SO_SNDBUF
+    int max_segment = 0;        // TCP_MAXSEG; 0: the kernel's choice
     SocketAddress source = {};  // where from; 0.0.0.0:0: the kernel's choice
     absl::Duration timeout = absl::Seconds(20);  // of each call that waits
   };

@@ -1,0 +1,66 @@
+// What LINE mode costs without the kernel: answering lines of several lengths
+// that arrive in one read.
+
+#include <benchmark/benchmark.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "echo/line_codec.h"
+
+namespace echod {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kMostLineBytes = 64 * 1024;
+
+void AnswerLines(benchmark::State& state) {
+  const auto line_bytes = static_cast<std::size_t>(state.range(0));
+  std::string input;
+  while (input.size() + line_bytes <= kReadBytes) {
+    input.append(line_bytes - 1, 'x').push_back('\n');
+  }
+  LineCodec codec;
+  std::string output;
+  std::int64_t lines = 0;
+  for (auto unused : state) {
+    (void)unused;
+    output.clear();
+    std::size_t consumed = 0;
+    while (consumed < input.size()) {
+      const LineCodec::Result result =
+          codec.Answer({input.data() + consumed, input.size() - consumed},
+                       kMostLineBytes, kReadBytes, output);
+      consumed += result.consumed;
+      lines += result.lines;
+      output.clear();
+    }
+    benchmark::DoNotOptimize(output.data());
+  }
+  state.SetItemsProcessed(lines);
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) *
+                          static_cast<std::int64_t>(input.size()));
+}
+BENCHMARK(AnswerLines)->Arg(2)->Arg(16)->Arg(64)->Arg(512)->Arg(4096);
+
+// A line that comes a byte at a time, as from a terminal without line
+// buffering.
+void AnswerBytewise(benchmark::State& state) {
+  LineCodec codec;
+  std::string output;
+  const std::string line = std::string(63, 'x') + "\n";
+  for (auto unused : state) {
+    (void)unused;
+    output.clear();
+    for (const char& byte : line) {
+      codec.Answer({&byte, 1}, kMostLineBytes, kReadBytes, output);
+    }
+    benchmark::DoNotOptimize(output.data());
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+BENCHMARK(AnswerBytewise);
+
+}  // namespace
+}  // namespace echod
