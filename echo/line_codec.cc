@@ -10,17 +10,16 @@ namespace {
 
 constexpr absl::string_view kPrefix = "YOU SAID ";
 
-const char* FindLineFeed(absl::string_view text) {
-  return static_cast<const char*>(std::memchr(text.data(), '\n', text.size()));
-}
-
 absl::string_view WithoutCarriageReturn(absl::string_view line) {
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   return line;
 }
 
+// Three appends: a third of StrAppend's instructions.
 void AppendAnswer(absl::string_view line, std::string& output) {
-  absl::StrAppend(&output, kPrefix, line, "\n");
+  output.append(kPrefix.data(), kPrefix.size());
+  output.append(line.data(), line.size());
+  output.push_back('\n');
 }
 
 }  // namespace
@@ -30,10 +29,11 @@ LineCodec::Result LineCodec::Answer(absl::string_view input,
                                     std::size_t output_limit,
                                     std::string& output) {
   Result result;
-  while (output.size() < output_limit) {
-    const absl::string_view rest = input.substr(result.consumed);
-    if (rest.empty()) break;
-    const char* const end = FindLineFeed(rest);
+  while (output.size() < output_limit && result.consumed < input.size()) {
+    const absl::string_view rest(input.data() + result.consumed,
+                                 input.size() - result.consumed);
+    const auto* const end =
+        static_cast<const char*>(std::memchr(rest.data(), '\n', rest.size()));
     if (end == nullptr) {
       // One byte more than the limit may still be the CR of the line's end.
       const std::size_t length = partial_.size() + rest.size();
@@ -47,7 +47,7 @@ LineCodec::Result LineCodec::Answer(absl::string_view input,
       break;
     }
     const auto length = static_cast<std::size_t>(end - rest.data());
-    absl::string_view line = rest.substr(0, length);
+    absl::string_view line(rest.data(), length);
     if (!partial_.empty()) {
       if (partial_.size() + length > max_line_bytes + 1) {
         result.too_long = true;

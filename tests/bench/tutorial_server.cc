@@ -5,6 +5,7 @@
 #include <event2/event.h>
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <cstdlib>
 
 namespace echod::bench {
@@ -16,9 +17,14 @@ void OnBytes(bufferevent* bev, void* /*unused*/) {
 
 void OnLines(bufferevent* bev, void* /*unused*/) {
   evbuffer* const input = bufferevent_get_input(bev);
+  evbuffer* const output = bufferevent_get_output(bev);
+  std::size_t length = 0;
   while (char* const line =
-             evbuffer_readln(input, nullptr, EVBUFFER_EOL_CRLF)) {
-    evbuffer_add_printf(bufferevent_get_output(bev), "YOU SAID %s\n", line);
+             evbuffer_readln(input, &length, EVBUFFER_EOL_CRLF)) {
+    // Tutorials print it all with one %s; but the load has NULs in its lines.
+    evbuffer_add_printf(output, "YOU SAID ");
+    evbuffer_add(output, line, length);
+    evbuffer_add(output, "\n", 1);
     std::free(line);
   }
 }
