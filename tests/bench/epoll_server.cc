@@ -74,6 +74,7 @@ class EpollServer {
       // From here on epoll's; Close deletes it.
       epoll_event event = {.events = EPOLLIN,
                            .data = {.ptr = connection.release()}};
+      // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): epoll has it
       epoll_ctl(NextEpollFd(), EPOLL_CTL_ADD, fd, &event);
     }
   }
