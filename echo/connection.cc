@@ -273,8 +273,7 @@ void Connection::Proceed() {
   }
   // The kernel delivers what it has after the socket is closed; but not where
   // the network goes with the process, as in a container: so a drain waits.
-  const bool drains = hard_deadline_ != MonotonicTime::max();
-  if (remote_closed_ && (!drains || UnacknowledgedBytes() == 0)) {
+  if (remote_closed_ && (!IsEnding() || UnacknowledgedBytes() == 0)) {
     End(reason_, /*reset=*/false);
   } else if (remote_closed_ || state_ == State::kClosing) {
     state_ = State::kClosing;

@@ -143,6 +143,7 @@ class Connection final : public DeadlineWheel::Entry,
 
   void Touch() { last_active_ = context_.clock.MonotonicNow(); }
   void ScheduleDeadline();
+  bool IsEnding() const;
   MonotonicTime IdleDeadline() const;
   MonotonicTime StallDeadline() const;
   MonotonicTime AgeDeadline() const;

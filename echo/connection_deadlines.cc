@@ -115,18 +115,24 @@ MonotonicTime Connection::NextDeadline() const {
                    StallDeadline(), AgeDeadline()});
 }
 
+// One that is ending already has a deadline for that, and who is cut off then
+// counts as that: the others hold only until it begins to.
+bool Connection::IsEnding() const {
+  return hard_deadline_ != MonotonicTime::max();
+}
+
 MonotonicTime Connection::IdleDeadline() const {
+  if (IsEnding()) return MonotonicTime::max();
   return After(last_active_, listener_.settings.idle_timeout);
 }
 
 MonotonicTime Connection::StallDeadline() const {
-  if (output_.size() == 0) return MonotonicTime::max();
+  if (IsEnding() || output_.size() == 0) return MonotonicTime::max();
   return After(stall_from_, listener_.settings.write_stall_timeout);
 }
 
 MonotonicTime Connection::AgeDeadline() const {
-  // One that ends already has a deadline for that.
-  if (hard_deadline_ != MonotonicTime::max()) return MonotonicTime::max();
+  if (IsEnding()) return MonotonicTime::max();
   return After(created_, listener_.settings.max_connection_age);
 }
 

@@ -297,6 +297,23 @@ TEST(ConnectionEndTest, WhatIsNotTakenByTheDeadlineIsCutOffAndCounted) {
   EXPECT_EQ(Closed(server, CloseReason::kAdminGraceful), 0);
 }
 
+// Though it is idle as well: what it is owed is the drain's to answer for.
+TEST(ConnectionEndTest, WhoIsIdleInADrainIsCutOffByItsDeadlineAlone) {
+  EchoServerOptions options = With({.mode = EchoMode::kRaw,
+                                    .idle_timeout = absl::Seconds(5),
+                                    .write_stall_timeout = absl::Seconds(5)});
+  options.drain_timeout = absl::Seconds(100);
+  TestServer server(std::move(options));
+  TcpClient stuck = server.Connect({.receive_buffer = 16 << 10});
+  SendUntilStuck(server, stuck, Pattern(256 << 20), 1);
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  for (int i = 0; i < 3; ++i) AdvancePastIdle(server, absl::Seconds(5));
+  EXPECT_TRUE(server.Get(1).ok());
+  server.clock().Advance(absl::Seconds(100));
+  EXPECT_TRUE(Eventually([&] { return !server.Get(1).ok(); }));
+  EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
+}
+
 // Half-closed, it could be left to the kernel, but for networks that end with
 // the process.
 TEST(ConnectionEndTest, ADrainWaitsForAHalfClosedPeerToHaveEverything) {

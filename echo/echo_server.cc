@@ -85,6 +85,12 @@ absl::Status EchoServer::Start() {
   if (!listener.ok()) return listener.status();
   for (const auto& worker : workers_) {
     worker->Start();
+    // At once where it is on this loop: it gets sockets without a closure, and
+    // the first may be there before a closure's turn comes.
+    if (worker->index() == 0) {
+      worker->AddListener(id, options_.settings, stats);
+      continue;
+    }
     worker->Post([id, settings = options_.settings, stats](Worker& self) {
       self.AddListener(id, settings, stats);
     });

@@ -1,9 +1,9 @@
 // The echo server. See `echod --help`.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -17,6 +17,7 @@
 #include "admin/admin_server.h"
 #include "echo/base/clock.h"
 #include "echo/base/command_line.h"
+#include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
 #include "echo/base/version.h"
 #include "echo/daemon/flags.h"
@@ -44,17 +45,15 @@ int CannotRun(const absl::Status& status) {
 // is that there are not even those that it takes to run: libraries do not say
 // so in words that help, where they do not end the process.
 absl::Status PrepareDescriptors(int workers) {
-  constexpr rlim_t kForWorker = 4;
-  constexpr rlim_t kForTheRest = 36;
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return absl::OkStatus();
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t needed = kForTheRest + kForWorker * static_cast<rlim_t>(workers);
-  if (limit.rlim_cur >= needed) return absl::OkStatus();
+  constexpr std::uint64_t kForWorker = 4;
+  constexpr std::uint64_t kForTheRest = 36;
+  const std::uint64_t limit = RaiseDescriptorLimit();
+  const std::uint64_t needed =
+      kForTheRest + kForWorker * static_cast<std::uint64_t>(workers);
+  if (limit >= needed) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "with ", workers, " workers it takes at least ", needed,
-      " file descriptors, and this process may have ", limit.rlim_cur,
+      " file descriptors, and this process may have ", limit,
       "; raise the limit (`ulimit -n`), or choose fewer with --workers"));
 }
 

@@ -1,7 +1,6 @@
 // Measures echod against reference servers, in ratios: see docs/performance.md.
 
 #include <sched.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
+#include "echo/base/descriptor_limit.h"
 #include "tests/bench/measure.h"
 #include "tests/load/load_options.h"
 
@@ -295,10 +295,7 @@ int Main(int argc, char** argv) {
     Print(line->answer);
     return 0;
   }
-  rlimit limit = {};
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  RaiseDescriptorLimit();
 
   Print(
       "Each figure is the median of the rounds, with the least and the "

@@ -1,7 +1,6 @@
 // The load generator. See `echoload --help`.
 
 #include <netdb.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
+#include "echo/base/descriptor_limit.h"
 #include "echo/base/socket_address.h"
 #include "tests/load/load_options.h"
 #include "tests/load/load_run.h"
@@ -168,13 +168,6 @@ absl::StatusOr<LoadOptions> OptionsFromFlags(const CommandLine& line) {
       absl::GetFlag(FLAGS_requests_per_connection);
   if (absl::Status valid = ValidateLoad(options); !valid.ok()) return valid;
   return options;
-}
-
-void RaiseDescriptorLimit() {
-  rlimit limit = {};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // Shows progress on a terminal, and ends the run on SIGINT or SIGTERM, which

@@ -1,0 +1,15 @@
+#ifndef ECHO_BASE_DESCRIPTOR_LIMIT_H_
+#define ECHO_BASE_DESCRIPTOR_LIMIT_H_
+
+#include <cstdint>
+
+namespace echod {
+
+// Raises the process's soft limit of descriptors to the hard one, since a
+// connection takes a descriptor and the usual soft limit is 1,024. Returns how
+// many it may have now.
+std::uint64_t RaiseDescriptorLimit();
+
+}  // namespace echod
+
+#endif  // ECHO_BASE_DESCRIPTOR_LIMIT_H_
