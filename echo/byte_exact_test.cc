@@ -1,6 +1,7 @@
 // Every byte comes back, in both modes and on every way that a byte can take:
-// straight to the socket, through output that waits for a tiny window, and
-// through whatever a kernel leaves that takes only part of what it is given.
+// straight to the socket, beside so many connections that the loop polls this
+// one by itself, through output that waits for a tiny window, and through
+// whatever a kernel leaves that takes only part of what it is given.
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -17,8 +18,10 @@
 #include <tuple>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "echo/event/read_poller.h"
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
@@ -59,7 +62,7 @@ using testing::Pattern;
 using testing::TcpClient;
 using End = TcpClient::End;
 
-enum class Way { kDirect, kTinyWindow, kShortWrites };
+enum class Way { kDirect, kCrowd, kTinyWindow, kShortWrites };
 
 class ByteExactTest
     : public ::testing::TestWithParam<std::tuple<EchoMode, Way>> {
@@ -68,6 +71,9 @@ class ByteExactTest
     is_client = true;
     sends_are_short = way() == Way::kShortWrites;
     short_sends = 0;
+    while (way() == Way::kCrowd && crowd_.size() < ReadPoller::kMostEvents) {
+      crowd_.push_back(server_.Connect());
+    }
   }
   ~ByteExactTest() override {
     // What it is for has happened; but single bytes cannot be parted.
@@ -84,6 +90,11 @@ class ByteExactTest
     ListenerSettings settings = {.mode = mode()};
     if (way() == Way::kTinyWindow) settings.max_buffered_bytes = 1000;
     return With(settings);
+  }
+
+  // What the server knows of the client that was connected as the i-th, from 1.
+  absl::StatusOr<ConnectionInfo> Get(std::uint64_t i) {
+    return server_.Get(crowd_.size() + i);
   }
 
   TcpClient Connect() {
@@ -132,6 +143,7 @@ class ByteExactTest
 
   bool single_bytes_ = false;
   TestServer server_{Options()};
+  std::vector<TcpClient> crowd_;  // at rest
 };
 
 TEST_P(ByteExactTest, OneByteSegments) {
@@ -192,7 +204,7 @@ TEST_P(ByteExactTest, ACarriageReturnAndItsLineFeedInTwoReads) {
   TcpClient client = Connect();
   ASSERT_TRUE(client.Send("one\r"));
   ASSERT_TRUE(Eventually([&] {
-    const auto info = server_.Get(1);
+    const auto info = Get(1);
     return info.ok() && info->bytes_received == 4;
   }));
   ASSERT_TRUE(client.Send("\ntwo\r"));
@@ -207,12 +219,12 @@ TEST_P(ByteExactTest, BothSidesCloseAtOnce) {
     TcpClient client = Connect();
     ASSERT_TRUE(client.Send("a line\n"));
     ASSERT_TRUE(Eventually([&] {
-      const auto info = server_.Get(i);
+      const auto info = Get(i);
       return info.ok() && info->bytes_received == 7;
     }));
     std::thread closer([&] {
       is_client = true;
-      (void)server_.Close(i, CloseMode::kGraceful);
+      (void)server_.Close(crowd_.size() + i, CloseMode::kGraceful);
     });
     client.FinishSending();
     End end = End::kTimeout;
@@ -235,7 +247,7 @@ TEST_P(ByteExactTest, APeerThatReadsOnlyWhenEverythingIsStuck) {
         absl::string_view(bytes).substr(sent, bytes.size() - sent));
     sent += more;
     ASSERT_LT(sent, bytes.size());
-    if (more == 0 && server_.Get(1)->reading_paused) break;
+    if (more == 0 && Get(1)->reading_paused) break;
   }
   client.FinishSending();
   End end = End::kTimeout;
@@ -247,14 +259,16 @@ TEST_P(ByteExactTest, APeerThatReadsOnlyWhenEverythingIsStuck) {
 INSTANTIATE_TEST_SUITE_P(
     EveryWay, ByteExactTest,
     ::testing::Combine(::testing::Values(EchoMode::kLine, EchoMode::kRaw),
-                       ::testing::Values(Way::kDirect, Way::kTinyWindow,
-                                         Way::kShortWrites)),
+                       ::testing::Values(Way::kDirect, Way::kCrowd,
+                                         Way::kTinyWindow, Way::kShortWrites)),
     [](const auto& param) {
       const char* const mode =
           std::get<0>(param.param) == EchoMode::kLine ? "Line" : "Raw";
       switch (std::get<1>(param.param)) {
         case Way::kDirect:
           return absl::StrCat(mode, "Direct");
+        case Way::kCrowd:
+          return absl::StrCat(mode, "InACrowd");
         case Way::kTinyWindow:
           return absl::StrCat(mode, "TinyWindow");
         case Way::kShortWrites:

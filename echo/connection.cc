@@ -80,8 +80,7 @@ Connection::~Connection() {
   stats_.active.Add(-1);
 }
 
-void Connection::OnReadable(evutil_socket_t /*fd*/, short /*what*/,
-                            void* self) {
+void Connection::OnReadable(void* self) {
   auto* const connection = static_cast<Connection*>(self);
   connection->Read();
   connection->Settle();

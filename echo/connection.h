@@ -119,7 +119,7 @@ class Connection final : public DeadlineWheel::Entry,
  private:
   using State = ConnectionInfo::State;
 
-  static void OnReadable(evutil_socket_t fd, short what, void* self);
+  static void OnReadable(void* self);
   void OnOutputTaken(std::int64_t bytes) override;
   void OnOutputLow() override;
   void OnOutputFailed() override;

@@ -25,7 +25,8 @@ EventBasePtr NewBase() {
 EventLoop::EventLoop()
     : base_(NewBase()),
       wake_up_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      thread_(std::this_thread::get_id()) {
+      thread_(std::this_thread::get_id()),
+      read_poller_(base_.get()) {
   ECHOD_CHECK(wake_up_fd_.valid());
   wake_up_event_.reset(event_new(base_.get(), wake_up_fd_.get(),
                                  EV_READ | EV_PERSIST, &EventLoop::OnWakeUp,

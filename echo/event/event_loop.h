@@ -10,6 +10,7 @@
 #include "echo/base/mutex.h"
 #include "echo/base/unique_fd.h"
 #include "echo/event/libevent.h"
+#include "echo/event/read_poller.h"
 
 namespace echod {
 
@@ -52,6 +53,7 @@ class EventLoop {
 
   // Borrowed. Loop thread only.
   event_base* base() { return base_.get(); }
+  ReadPoller& read_poller() { return read_poller_; }
 
  private:
   static void OnWakeUp(evutil_socket_t fd, short what, void* self);
@@ -70,6 +72,7 @@ class EventLoop {
 
   // Loop thread only.
   std::vector<Closure> running_;
+  ReadPoller read_poller_;
 };
 
 }  // namespace echod

@@ -1,0 +1,176 @@
+#include "echo/event/fd_watcher.h"
+
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "echo/base/descriptor_limit.h"
+#include "echo/base/unique_fd.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/read_poller.h"
+#include "gtest/gtest.h"
+
+namespace echod {
+namespace {
+
+constexpr std::size_t kEvents = ReadPoller::kMostEvents;
+constexpr std::size_t kBatch = ReadPoller::kBatch;
+
+// A descriptor that can be made readable, and its watcher.
+class Watched {
+ public:
+  Watched(EventLoop& loop, std::function<void()> called)
+      : called_(std::move(called)),
+        fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        watcher_(loop, fd_.get(), &Watched::OnReadable, this) {
+    watcher_.Start();
+  }
+
+  void MakeReadable() { eventfd_write(fd_.get(), 1); }
+  void Start() { watcher_.Start(); }
+  void Stop() { watcher_.Stop(); }
+  int calls() const { return calls_; }
+
+ private:
+  static void OnReadable(void* self) {
+    auto* const watched = static_cast<Watched*>(self);
+    eventfd_t value = 0;
+    eventfd_read(watched->fd_.get(), &value);
+    ++watched->calls_;
+    // It may destroy this object.
+    const std::function<void()> called = watched->called_;
+    called();
+  }
+
+  const std::function<void()> called_;
+  const UniqueFd fd_;
+  int calls_ = 0;
+  FdWatcher watcher_;
+};
+
+// How many others are watched already: with many, the poller watches by its own
+// epoll instance.
+class FdWatcherTest : public ::testing::TestWithParam<std::size_t> {
+ protected:
+  FdWatcherTest() {
+    RaiseDescriptorLimit();
+    for (std::size_t i = 0; i < GetParam(); ++i) {
+      at_rest_.push_back(
+          std::make_unique<Watched>(loop_, [] { ADD_FAILURE(); }));
+    }
+  }
+
+  // Does what there is to do now, without waiting for anything.
+  void Turn() { loop_.FinishDeferredFrees(); }
+
+  EventLoop loop_;
+  std::vector<std::unique_ptr<Watched>> at_rest_;
+};
+
+TEST_P(FdWatcherTest, CallsWhenItsDescriptorIsReadable) {
+  Watched watched(loop_, [] {});
+  Watched other(loop_, [] {});
+  watched.MakeReadable();
+  Turn();
+  EXPECT_EQ(watched.calls(), 1);
+  EXPECT_EQ(other.calls(), 0);
+}
+
+TEST_P(FdWatcherTest, DoesNotCallWhileItIsStopped) {
+  Watched watched(loop_, [] {});
+  watched.Stop();
+  watched.Stop();
+  watched.MakeReadable();
+  Turn();
+  EXPECT_EQ(watched.calls(), 0);
+  watched.Start();
+  watched.Start();
+  Turn();
+  EXPECT_EQ(watched.calls(), 1);
+}
+
+// Both are readable; whichever is called first, the other is gone by then.
+TEST_P(FdWatcherTest, OneMayDestroyAnotherThatWaitsForItsCall) {
+  std::unique_ptr<Watched> one;
+  std::unique_ptr<Watched> two;
+  int calls = 0;
+  one = std::make_unique<Watched>(loop_, [&] { two.reset(), ++calls; });
+  two = std::make_unique<Watched>(loop_, [&] { one.reset(), ++calls; });
+  one->MakeReadable();
+  two->MakeReadable();
+  Turn();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_P(FdWatcherTest, OneMayStopAnotherThatWaitsForItsCall) {
+  std::vector<std::unique_ptr<Watched>> all;
+  int calls = 0;
+  for (int i = 0; i < 3; ++i) {
+    all.push_back(std::make_unique<Watched>(loop_, [&] {
+      ++calls;
+      for (const auto& each : all) each->Stop();
+    }));
+    all.back()->MakeReadable();
+  }
+  Turn();
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_P(FdWatcherTest, MayDestroyItself) {
+  auto watched = std::unique_ptr<Watched>();
+  int calls = 0;
+  watched = std::make_unique<Watched>(loop_, [&] {
+    ++calls;
+    watched.reset();
+  });
+  watched->MakeReadable();
+  Turn();
+  EXPECT_EQ(calls, 1);
+}
+
+// Whichever way it was watched before.
+TEST_P(FdWatcherTest, StartsAgainAfterOthersCameAndWent) {
+  Watched watched(loop_, [] {});
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& each : at_rest_) each->Stop();
+    watched.Stop();
+    watched.Start();
+    for (const auto& each : at_rest_) each->Start();
+    watched.MakeReadable();
+    Turn();
+    EXPECT_EQ(watched.calls(), i + 1);
+  }
+}
+
+// However many are readable, what was posted does not wait for all of them.
+TEST_P(FdWatcherTest, ATurnIsBounded) {
+  constexpr std::size_t kMany = kEvents + 4 * kBatch;
+  std::vector<std::unique_ptr<Watched>> all;
+  std::size_t calls = 0;
+  std::size_t calls_before_the_closure = 0;
+  for (std::size_t i = 0; i < kMany; ++i) {
+    all.push_back(std::make_unique<Watched>(loop_, [&] {
+      if (++calls == 1) {
+        loop_.Post([&] { calls_before_the_closure = calls; });
+      }
+      if (calls == kMany) loop_.Stop();
+    }));
+    all.back()->MakeReadable();
+  }
+  loop_.Run();
+  EXPECT_EQ(calls, kMany);
+  // What was left of the turn in which it was posted, and the one in which it
+  // ran.
+  EXPECT_LE(calls_before_the_closure, 2 * (kEvents + kBatch));
+}
+
+INSTANTIATE_TEST_SUITE_P(BesideOthersAtRest, FdWatcherTest,
+                         ::testing::Values(0, kEvents - 1, kEvents));
+
+}  // namespace
+}  // namespace echod
