@@ -22,6 +22,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/load/load_run.h"
+#include "tests/load/report.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
@@ -59,8 +60,8 @@ load::LoadResult MustRun(const load::LoadOptions& options,
                          load::LoadObserver& observer) {
   absl::StatusOr<load::LoadResult> result = load::RunLoad(options, observer);
   if (!result.ok() || !result->EverythingCameBack()) {
-    std::fprintf(stderr, "bench: the load failed: %s\n",
-                 result.ok() ? "not every byte came back"
+    std::fprintf(stderr, "bench: the load failed:\n%s\n",
+                 result.ok() ? load::TextReport(options, *result).c_str()
                              : result.status().ToString().c_str());
     std::exit(1);
   }

@@ -86,6 +86,9 @@ ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
 ABSL_FLAG(std::int64_t, requests_per_connection, 0,
           "Close a connection after so many requests and open another; 1 is a "
           "new connection for every request. Default: 0, never.");
+ABSL_FLAG(double, reconnect_rate, 0,
+          "So many times a second one connection after the other is closed, "
+          "once it has its answers, and another opened. Default: 0, never.");
 ABSL_FLAG(echod::load::Output, output, echod::load::Output::kText,
           "text or json. Default: text.");
 ABSL_FLAG(std::string, hgrm, "",
@@ -166,6 +169,7 @@ absl::StatusOr<LoadOptions> OptionsFromFlags(const CommandLine& line) {
   options.timeout = absl::GetFlag(FLAGS_timeout);
   options.requests_per_connection =
       absl::GetFlag(FLAGS_requests_per_connection);
+  options.reconnect_rate = absl::GetFlag(FLAGS_reconnect_rate);
   if (absl::Status valid = ValidateLoad(options); !valid.ok()) return valid;
   return options;
 }

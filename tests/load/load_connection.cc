@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "absl/strings/string_view.h"
 
@@ -27,7 +26,6 @@ LoadConnection::Outcome LoadConnection::Open(const SocketAddress& server,
   sent_ = number_ * script_.request_bytes();
   received_ = number_ * script_.response_bytes();
   last_progress_ = now;
-  watches_output_ = true;
   socket_.Reset(socket(server.is_ipv6() ? AF_INET6 : AF_INET,
                        SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   sockaddr_storage storage;
@@ -44,30 +42,23 @@ LoadConnection::Outcome LoadConnection::Open(const SocketAddress& server,
     return Outcome::kConnectFailed;
   }
   state_ = State::kConnecting;
-  epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data = {.ptr = this}};
+  epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                       .data = {.ptr = this}};
   epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, socket_.get(), &event);
   return Outcome::kGood;
 }
 
-LoadConnection::Outcome LoadConnection::FinishConnecting(std::uint64_t now) {
-  socklen_t size = sizeof errno_;
-  getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &errno_, &size);
-  if (errno_ != 0) {
+LoadConnection::Outcome LoadConnection::FinishConnecting(std::uint32_t events,
+                                                         std::uint64_t now) {
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+    socklen_t size = sizeof errno_;
+    getsockopt(socket_.get(), SOL_SOCKET, SO_ERROR, &errno_, &size);
     Close();
     return Outcome::kConnectFailed;
   }
   state_ = State::kOpen;
   last_progress_ = now;
-  Watch(/*for_output=*/false);
   return Outcome::kGood;
-}
-
-void LoadConnection::Watch(bool for_output) {
-  if (watches_output_ == for_output) return;
-  watches_output_ = for_output;
-  const std::uint32_t events = for_output ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  epoll_event event = {.events = events, .data = {.ptr = this}};
-  epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, socket_.get(), &event);
 }
 
 void LoadConnection::Begin(std::uint64_t start) {
@@ -85,47 +76,55 @@ LoadConnection::Outcome LoadConnection::Flush(std::size_t& sent) {
     const ssize_t taken =
         send(socket_.get(), part.data(), part.size(), MSG_NOSIGNAL);
     if (taken < 0) {
-      if (errno != EAGAIN && errno != EINTR) return Outcome::kReset;
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return Outcome::kReset;
       break;
     }
     sent += static_cast<std::size_t>(taken);
     sent_ += static_cast<std::uint64_t>(taken);
     if (static_cast<std::size_t>(taken) < part.size()) break;
   }
-  Watch(/*for_output=*/sent_ < end);
   return Outcome::kGood;
 }
 
 LoadConnection::Outcome LoadConnection::Receive(
-    std::vector<char>& buffer, std::uint64_t now, std::size_t& received,
+    std::uint32_t events, std::vector<char>& buffer, std::uint64_t now,
+    std::size_t& received,
     absl::FunctionRef<void(std::uint64_t start)> answered) {
   received = 0;
-  const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), 0);
-  if (got < 0) {
-    return errno == EAGAIN || errno == EINTR ? Outcome::kGood : Outcome::kReset;
+  // A read that brings less than there is room for has emptied the socket; but
+  // a FIN that was there already would not be told of again.
+  const bool to_the_end = (events & EPOLLRDHUP) != 0;
+  for (;;) {
+    const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return errno == EAGAIN ? Outcome::kGood : Outcome::kReset;
+    }
+    if (got == 0) {
+      return in_flight() == 0 && state_ == State::kFinishing
+                 ? Outcome::kEnd
+                 : Outcome::kClosedEarly;
+    }
+    const absl::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
+    if (!IsAsExpected(bytes)) return Outcome::kWrongBytes;
+    received += bytes.size();
+    received_ += bytes.size();
+    last_progress_ = now;
+    while (answered_ < begun_ &&
+           received_ >= (number_ + answered_ + 1) * script_.response_bytes()) {
+      answered(starts_[answered_ % starts_.size()]);
+      ++answered_;
+    }
+    if (bytes.size() < buffer.size() && !to_the_end) return Outcome::kGood;
   }
-  if (got == 0) {
-    return in_flight() == 0 && state_ == State::kFinishing
-               ? Outcome::kEnd
-               : Outcome::kClosedEarly;
-  }
-  const auto size = static_cast<std::size_t>(got);
+}
+
+bool LoadConnection::IsAsExpected(absl::string_view bytes) const {
   const std::uint64_t owed_until =
       (number_ + begun_) * script_.response_bytes();
-  const absl::string_view expected = script_.Responses(received_, size);
-  if (received_ + size > owed_until ||
-      std::memcmp(buffer.data(), expected.data(), size) != 0) {
-    return Outcome::kWrongBytes;
-  }
-  received = size;
-  received_ += size;
-  last_progress_ = now;
-  while (answered_ < begun_ &&
-         received_ >= (number_ + answered_ + 1) * script_.response_bytes()) {
-    answered(starts_[answered_ % starts_.size()]);
-    ++answered_;
-  }
-  return Outcome::kGood;
+  return received_ + bytes.size() <= owed_until &&
+         script_.Responses(received_, bytes.size()) == bytes;
 }
 
 void LoadConnection::Finish(std::uint64_t now) {

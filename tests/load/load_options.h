@@ -33,6 +33,9 @@ struct LoadOptions {
   absl::Duration timeout = absl::Seconds(10);
   // After so many a connection is closed, and another opened. 0: never.
   std::int64_t requests_per_connection = 0;
+  // So many connections per second, taken in turns, are closed once they have
+  // their answers, and others opened. 0: none.
+  double reconnect_rate = 0;
 };
 
 enum class ErrorKind : std::uint8_t {

@@ -168,6 +168,10 @@ absl::Status ValidateLoad(const LoadOptions& options) {
   if (options.requests_per_connection < 0) {
     return BadFlag("requests_per_connection", "it cannot be less than 0");
   }
+  if (!(options.reconnect_rate >= 0 && options.reconnect_rate <= 1e6)) {
+    return BadFlag("reconnect_rate",
+                   "choose connections per second, or 0 for never");
+  }
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
       static_cast<rlim_t>(options.connections) + kOtherDescriptors >

@@ -98,6 +98,23 @@ TEST_P(LoadRunTest, ReconnectsAfterSoManyRequests) {
   EXPECT_GE(result.whole.requests, 3 * (result.whole.connections_opened - 7));
 }
 
+TEST_P(LoadRunTest, ReconnectsAtARate) {
+  for (const double request_rate : {0.0, 100.0}) {
+    LoadOptions options = Small(server_.address(), GetParam());
+    options.threads = 2;
+    options.pipeline = 2;
+    options.rate = request_rate;
+    options.reconnect_rate = 200;
+    const LoadResult result = MustRun(options);
+    EXPECT_TRUE(result.EverythingCameBack());
+    // In a tenth of a second twenty are due.
+    EXPECT_GT(result.whole.connections_opened, 7);
+    EXPECT_LE(static_cast<double>(result.whole.connections_opened),
+              7 + 200 * absl::ToDoubleSeconds(result.measured +
+                                              absl::Milliseconds(20)));
+  }
+}
+
 TEST_P(LoadRunTest, AnOpenLoopKeepsItsRate) {
   LoadOptions options = Small(server_.address(), GetParam());
   options.threads = 2;
@@ -316,6 +333,7 @@ TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
           {"timeout", [](auto& o) { o.timeout = absl::ZeroDuration(); }},
           {"requests_per_connection",
            [](auto& o) { o.requests_per_connection = -1; }},
+          {"reconnect_rate", [](auto& o) { o.reconnect_rate = -1; }},
       };
   for (const auto& [flag, change] : cases) {
     EXPECT_EQ(problem(change).rfind("flag --" + flag + ":", 0), 0u)

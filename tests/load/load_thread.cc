@@ -37,6 +37,12 @@ absl::Duration ThreadCpuTime() {
          absl::DurationFromTimeval(usage.ru_stime);
 }
 
+// Between two events of this thread's, of whose rate it has a share.
+double NanosBetween(double rate, int connections, int of_all) {
+  return rate > 0 ? static_cast<double>(kSecond) * of_all / rate / connections
+                  : 0;
+}
+
 ErrorKind KindOf(LoadConnection::Outcome outcome) {
   switch (outcome) {
     case LoadConnection::Outcome::kConnectFailed:
@@ -65,10 +71,10 @@ LoadThread::LoadThread(const LoadOptions& options, const Script& script,
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       timeout_(static_cast<Clock>(absl::ToInt64Nanoseconds(options.timeout))),
-      nanos_per_request_(options.rate > 0 ? static_cast<double>(kSecond) *
-                                                options.connections /
-                                                options.rate / connections
-                                          : 0),
+      nanos_per_request_(
+          NanosBetween(options.rate, connections, options.connections)),
+      nanos_per_reconnect_(NanosBetween(options.reconnect_rate, connections,
+                                        options.connections)),
       buffer_(kBufferBytes) {
   epoll_event event = {.events = EPOLLIN, .data = {.ptr = nullptr}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event);
@@ -133,6 +139,7 @@ void LoadThread::Run() {
     now = Now();
     const Phase wanted = wanted_phase_.load(std::memory_order_acquire);
     if (wanted != phase_) EnterPhase(wanted, now);
+    if (nanos_per_reconnect_ > 0 && phase_ == Phase::kMeasuring) LeaveDue(now);
     OpenSome(now);
     if (options_.rate > 0 && phase_ == Phase::kMeasuring) StartDue(now);
     if (now >= next_check_) CheckTimeouts(now);
@@ -166,13 +173,15 @@ void LoadThread::EnterPhase(Phase phase, Clock now) {
 }
 
 int LoadThread::WaitMilliseconds(Clock now) const {
-  if (to_open_.empty() || connecting_ >= kMostConnecting ||
-      phase_ == Phase::kEnding) {
-    return kLongestWaitMs;
+  if (phase_ == Phase::kEnding) return kLongestWaitMs;
+  Clock next = now + kLongestWaitMs * kMilli;
+  if (!to_open_.empty() && connecting_ < kMostConnecting) {
+    next = std::min(next, to_open_.top().first);
   }
-  const Clock next = std::max(to_open_.top().first, now);
-  return static_cast<int>(
-      std::min<Clock>((next - now + kMilli - 1) / kMilli, kLongestWaitMs));
+  if (nanos_per_reconnect_ > 0 && phase_ == Phase::kMeasuring) {
+    next = std::min(next, NextReconnect());
+  }
+  return static_cast<int>((std::max(next, now) - now + kMilli - 1) / kMilli);
 }
 
 void LoadThread::OnReady(Client& client, std::uint32_t events) {
@@ -180,7 +189,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
   const Clock now = Now();
   if (connection.state() == LoadConnection::State::kConnecting) {
     --connecting_;
-    if (connection.FinishConnecting(now) != Outcome::kGood) {
+    if (connection.FinishConnecting(events, now) != Outcome::kGood) {
       connect_errno_ = connection.error_number();
       Fail(client, ErrorKind::kConnect, now);
       return;
@@ -188,14 +197,12 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
     opened_.Add(1);
     open_.Add(1);
     Settle(client);
-    Advance(client, now);
-    return;
   }
   if (connection.state() == LoadConnection::State::kClosed) return;
-  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     std::size_t received = 0;
-    const Outcome outcome =
-        connection.Receive(buffer_, now, received, [&](std::uint64_t start) {
+    const Outcome outcome = connection.Receive(
+        events, buffer_, now, received, [&](std::uint64_t start) {
           requests_.Add(1);
           if (phase_ != Phase::kEnding) {
             latencies_.Record(now > start ? now - start : 0);
@@ -215,10 +222,14 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
   Advance(client, now);
 }
 
-bool LoadThread::MayStart(const Client& client) const {
+bool LoadThread::IsLastOf(const Client& client) const {
   const std::int64_t most = options_.requests_per_connection;
-  return phase_ != Phase::kEnding && client.connection.MayBegin() &&
-         (most == 0 || client.connection.begun() < most) &&
+  return phase_ == Phase::kEnding || client.leaving ||
+         (most > 0 && client.connection.begun() >= most);
+}
+
+bool LoadThread::MayStart(const Client& client) const {
+  return !IsLastOf(client) && client.connection.MayBegin() &&
          (options_.rate == 0 || client.started < client.due);
 }
 
@@ -241,11 +252,7 @@ void LoadThread::Advance(Client& client, Clock now) {
     Fail(client, KindOf(outcome), now);
     return;
   }
-  const std::int64_t most = options_.requests_per_connection;
-  const bool share_done = most > 0 && connection.begun() >= most;
-  if (connection.in_flight() == 0 && (share_done || phase_ == Phase::kEnding)) {
-    connection.Finish(now);
-  }
+  if (connection.in_flight() == 0 && IsLastOf(client)) connection.Finish(now);
 }
 
 LoadThread::Clock LoadThread::DueTime(std::int64_t number) const {
@@ -264,6 +271,23 @@ void LoadThread::StartDue(Clock now) {
     Advance(client, now);
   }
   ArmTimer();
+}
+
+LoadThread::Clock LoadThread::NextReconnect() const {
+  return schedule_start_ +
+         static_cast<Clock>(std::llround(static_cast<double>(reconnects_ + 1) *
+                                         nanos_per_reconnect_));
+}
+
+void LoadThread::LeaveDue(Clock now) {
+  while (NextReconnect() <= now) {
+    // One that is under way already loses its turn.
+    Client& client =
+        *clients_[static_cast<std::size_t>(reconnects_++) % clients_.size()];
+    if (client.connection.state() != LoadConnection::State::kOpen) continue;
+    client.leaving = true;
+    Advance(client, now);
+  }
 }
 
 void LoadThread::ArmTimer() {
@@ -325,6 +349,7 @@ void LoadThread::Fail(Client& client, ErrorKind kind, Clock now) {
 
 void LoadThread::CloseAndReopen(Client& client, Clock not_before) {
   client.connection.Close();
+  client.leaving = false;
   if (phase_ != Phase::kEnding) to_open_.emplace(not_before, &client);
 }
 

@@ -67,6 +67,7 @@ class LoadThread {
     LoadConnection connection;
     std::int64_t index = 0;  // within the thread
     bool settled = false;
+    bool leaving = false;      // to be closed once it has its answers
     std::int64_t started = 0;  // requests, on all its sockets
     std::int64_t due = 0;      // open loop: those that should have been
   };
@@ -77,14 +78,18 @@ class LoadThread {
   void OnReady(Client& client, std::uint32_t events);
   void OpenSome(Clock now);
   void StartDue(Clock now);
+  void LeaveDue(Clock now);
   void ArmTimer();
   void CheckTimeouts(Clock now);
   // Starts what the client may start now, sends it, and ends the connection if
   // it has done its share.
   void Advance(Client& client, Clock now);
   bool MayStart(const Client& client) const;
+  // It is not to send more than it has, and to be closed.
+  bool IsLastOf(const Client& client) const;
   // Open loop: when the thread's request of this number is due.
   Clock DueTime(std::int64_t number) const;
+  Clock NextReconnect() const;
   void Settle(Client& client);
   void Fail(Client& client, ErrorKind kind, Clock now);
   void CloseAndReopen(Client& client, Clock not_before);
@@ -98,7 +103,9 @@ class LoadThread {
   const UniqueFd epoll_;
   const UniqueFd timer_;  // for the open loop, and to be woken up
   const Clock timeout_;
-  const double nanos_per_request_;  // of this thread's, open loop
+  // Between two of this thread's; 0: there is no schedule.
+  const double nanos_per_request_;  // open loop
+  const double nanos_per_reconnect_;
 
   // Written by this thread, read by any.
   RelaxedCounter requests_;
@@ -117,8 +124,9 @@ class LoadThread {
   std::priority_queue<Opening, std::vector<Opening>, std::greater<>> to_open_;
   int connecting_ = 0;
   Clock next_check_ = 0;
-  Clock schedule_start_ = 0;         // open loop
+  Clock schedule_start_ = 0;         // of the open loop, and of reconnecting
   std::int64_t next_scheduled_ = 0;  // open loop: number of the next request
+  std::int64_t reconnects_ = 0;      // that were due
   Clock end_by_ = 0;                 // kEnding: then it is over
   std::vector<char> buffer_;
   LatencyHistogram latencies_;

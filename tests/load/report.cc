@@ -128,6 +128,7 @@ std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
       {"threads", options.threads},
       {"rate", options.rate},
       {"requests_per_connection", options.requests_per_connection},
+      {"reconnect_rate", options.reconnect_rate},
       {"measured_seconds", absl::ToDoubleSeconds(result.measured)},
       {"requests", counts.requests},
       {"requests_per_second", PerSecond(counts.requests, result.measured)},
