@@ -142,10 +142,11 @@ Series Compare(Subject subject, Subject reference, const Case& each,
   return series;
 }
 
-std::string Spread(const std::vector<double>& values) {
+std::string Spread(const std::vector<double>& values, int digits = 2) {
   const auto [least, greatest] =
       std::minmax_element(values.begin(), values.end());
-  return absl::StrFormat("%.2f (%.2f-%.2f)", Median(values), *least, *greatest);
+  return absl::StrFormat("%.*f (%.*f-%.*f)", digits, Median(values), digits,
+                         *least, digits, *greatest);
 }
 
 bool Wanted(absl::string_view section) {
@@ -195,28 +196,40 @@ void CompareSpeed(const std::string& title, bool tutorial) {
 
 void ShowNeighbours() {
   constexpr int kLimit = 256 * 1024;
-  Print(
+  Print(absl::StrFormat(
       "\n99th percentile of latency of 100 connections with 5,000 requests a "
-      "second,\non one worker\n\n"
-      "| alone | beside one endless stream | beside 1,000 that never read | "
-      "resident bytes for each of those (limit) |\n|---|---|---|---|\n");
-  std::vector<double> alone;
-  std::vector<double> stream;
-  std::vector<double> stuck;
-  std::vector<double> bytes;
-  for (int round = 0; round < 3; ++round) {
-    Subject subject = Echod(Mode::kRaw, 1);
-    subject.flags.push_back(absl::StrFormat("--max_buffered_bytes=%d", kLimit));
-    Place(subject, 1);
-    const Neighbours neighbours = MeasureNeighbours(subject);
-    alone.push_back(neighbours.alone * 1e6);
-    stream.push_back(neighbours.beside_a_stream * 1e6);
-    stuck.push_back(neighbours.beside_the_stuck * 1e6);
-    bytes.push_back(neighbours.stuck_bytes);
+      "second,\non one worker, in us, and resident bytes for each of those "
+      "that never read;\nechod's limit is %d\n\n"
+      "| server | alone | beside one endless stream | beside 1,000 that never "
+      "read | bytes |\n|---|---|---|---|---|\n",
+      kLimit));
+  struct Row {
+    std::string name;
+    Subject subject;
+    std::vector<double> alone;
+    std::vector<double> stream;
+    std::vector<double> stuck;
+    std::vector<double> bytes;
+  };
+  Row ours = {.name = "echod", .subject = Echod(Mode::kRaw, 1)};
+  ours.subject.flags.push_back(
+      absl::StrFormat("--max_buffered_bytes=%d", kLimit));
+  Row theirs = {.name = "epoll", .subject = Reference("epoll", Mode::kRaw, 1)};
+  for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
+    for (Row* const row : {&ours, &theirs}) {
+      Place(row->subject, 1);
+      const Neighbours neighbours = MeasureNeighbours(row->subject);
+      row->alone.push_back(neighbours.alone * 1e6);
+      row->stream.push_back(neighbours.beside_a_stream * 1e6);
+      row->stuck.push_back(neighbours.beside_the_stuck * 1e6);
+      row->bytes.push_back(neighbours.stuck_bytes);
+    }
   }
-  Print(absl::StrFormat("| %.0f us | %.0f us | %.0f us | %.0f (%d) |\n",
-                        Median(alone), Median(stream), Median(stuck),
-                        Median(bytes), kLimit));
+  for (const Row& row : {ours, theirs}) {
+    Print(absl::StrFormat("| %s | %s | %s | %s | %.0f |\n", row.name,
+                          Spread(row.alone, 0), Spread(row.stream, 0),
+                          Spread(row.stuck, 0), Median(row.bytes)));
+  }
 }
 
 void ShowMemory() {

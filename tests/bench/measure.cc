@@ -206,7 +206,7 @@ Neighbours MeasureNeighbours(const Subject& subject) {
   load.mode = load::Mode::kRaw;
   load.connections = 100;
   load.rate = 5000;
-  load.duration = absl::Seconds(3);
+  load.duration = absl::Seconds(2);
   load::LoadObserver ignored;
   const auto p99 = [&] {
     return static_cast<double>(
@@ -243,15 +243,23 @@ Neighbours MeasureNeighbours(const Subject& subject) {
   const std::int64_t before = server.ResidentBytes();
   std::vector<testing::TcpClient> stuck;
   for (int i = 0; i < kStuck; ++i) {
-    // With loopback's large segments the kernel alone would have megabytes of
-    // buffers for each, and run short of memory for TCP.
-    stuck.push_back(
-        server.Connect({.receive_buffer = 16 << 10, .max_segment = 1460}));
+    // By itself the kernel would have megabytes of buffers for each, run short
+    // of memory for TCP, and drop the others' segments.
+    stuck.push_back(server.Connect({.receive_buffer = 16 << 10,
+                                    .send_buffer = 16 << 10,
+                                    .max_segment = 1460}));
   }
   const std::string bytes(1 << 20, 'x');
-  for (std::size_t sent = 1; sent > 0;) {
-    sent = 0;
+  // Until the server has not taken anything for a while.
+  for (int rests = 0; rests < 3;) {
+    std::size_t sent = 0;
     for (testing::TcpClient& client : stuck) sent += client.SendSome(bytes);
+    if (sent > 0) {
+      rests = 0;
+    } else {
+      ++rests;
+      absl::SleepFor(absl::Milliseconds(50));
+    }
   }
   neighbours.beside_the_stuck = p99();
   neighbours.stuck_bytes =
