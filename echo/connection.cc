@@ -16,10 +16,10 @@ namespace echod {
 namespace {
 
 // One read, and with it what one connection may take of a loop's turn.
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::int64_t kReadBytes = 64 * 1024;
 
 // Answers are handed to the kernel in batches of about this size.
-constexpr std::size_t kAnswerBatchBytes = 64 * 1024;
+constexpr std::int64_t kAnswerBatchBytes = 64 * 1024;
 
 // What a single line may leave of memory in the worker's batch buffer.
 constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
@@ -35,7 +35,7 @@ ConnectionContext::ConnectionContext(EventLoop& event_loop, Clock& time,
       clock(time),
       worker_index(worker),
       on_closed(std::move(closed)),
-      read_buffer(kReadBytes),
+      read_buffer(static_cast<std::size_t>(kReadBytes)),
       wall_epoch_(time.WallNow() -
                   absl::FromChrono(time.MonotonicNow().time_since_epoch())),
       wheel_(time.MonotonicNow()),
@@ -107,7 +107,13 @@ void Connection::OnOutputFailed() {
 
 void Connection::Read() {
   std::vector<char>& buffer = context_.read_buffer;
-  const ssize_t received = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  // No more than there is room for, should the kernel take nothing of it.
+  const std::int64_t size =
+      state_ == State::kClosing
+          ? kReadBytes
+          : std::clamp<std::int64_t>(Room(), 1, kReadBytes);
+  const ssize_t received =
+      recv(socket_.get(), buffer.data(), static_cast<std::size_t>(size), 0);
   if (received > 0) {
     bytes_received_ += received;
     stats_.bytes_received.Add(received);
@@ -155,10 +161,22 @@ void Connection::AnswerBytes(absl::string_view bytes) {
 void Connection::AnswerLines(absl::string_view bytes) {
   std::string& answers = context_.answers;
   while (!bytes.empty()) {
+    // An answer is longer than its line, an empty line's ten times: so a peer
+    // that does not read could make one read's worth of lines into a lot. What
+    // there is no room for is held back as it came.
+    const std::int64_t room = Room() - static_cast<std::int64_t>(bytes.size());
+    if (room <= 0 && output_.size() > 0) {
+      held_.assign(bytes.data(), bytes.size());
+      stats_.bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
+      Pause();
+      break;
+    }
     answers.clear();
     const LineCodec::Result result = codec_.Answer(
         bytes, static_cast<std::size_t>(listener_.settings.max_line_bytes),
-        kAnswerBatchBytes, answers);
+        static_cast<std::size_t>(
+            std::clamp<std::int64_t>(room, 1, kAnswerBatchBytes)),
+        answers);
     bytes.remove_prefix(result.consumed);
     lines_echoed_ += result.lines;
     stats_.lines_echoed.Add(result.lines);
@@ -168,15 +186,8 @@ void Connection::AnswerLines(absl::string_view bytes) {
                    context_.clock.MonotonicNow() + kErrorTimeout);
       return;
     }
-    // An answer is longer than its line, an empty line's ten times: so a peer
-    // that does not read could make one read's worth of lines into a lot.
-    if (output_.size() > listener_.settings.max_buffered_bytes) break;
   }
   if (answers.capacity() > kAnswersKeptBytes) std::string().swap(answers);
-  if (!bytes.empty()) {
-    held_.assign(bytes.data(), bytes.size());
-    stats_.bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
-  }
 }
 
 bool Connection::Send(absl::string_view bytes) {
@@ -200,13 +211,23 @@ bool Connection::Send(absl::string_view bytes) {
   return true;
 }
 
+std::int64_t Connection::Room() const {
+  return listener_.settings.max_buffered_bytes - output_.size();
+}
+
 void Connection::PauseIfFull() {
+  // Reads that have to be small would make it slow.
   const std::int64_t limit = listener_.settings.max_buffered_bytes;
-  if (paused_ || output_.size() <= limit) return;
+  if (Room() < std::min(kReadBytes, limit - limit / 2)) Pause();
+}
+
+void Connection::Pause() {
+  if (paused_) return;
   paused_ = true;
   stats_.read_pauses.Add(1);
   SetReading(false);
-  output_.SetLowWatermark(static_cast<std::size_t>(limit / 2));
+  output_.SetLowWatermark(
+      static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2));
 }
 
 void Connection::ResumeIfRoom() {

@@ -77,9 +77,9 @@ class ConnectionContext {
 // Bytes come in by an event of the connection's own: one recv into the worker's
 // buffer, and the answer straight to the socket. Only what the kernel does not
 // take goes into the output that waits, a bufferevent; until that is empty
-// again everything is appended there, so order holds. Above
-// `max_buffered_bytes` of it the connection is not read, until half of that is
-// left.
+// again everything is appended there, so order holds. While
+// `max_buffered_bytes` of it leave no room for another read, the connection is
+// not read, until half of that is left.
 //
 // It ends by calling `ConnectionContext::on_closed`, as the last thing any of
 // its entry points does: from then on it is gone.
@@ -130,7 +130,10 @@ class Connection final : public DeadlineWheel::Entry,
   void AnswerLines(absl::string_view bytes);
   bool Send(absl::string_view bytes);
 
+  // For echo to wait in, while nothing is held back.
+  std::int64_t Room() const;
   void PauseIfFull();
+  void Pause();
   void ResumeIfRoom();
   void SetReading(bool reading);
 

@@ -3,6 +3,14 @@
 #include "echo/base/check.h"
 
 namespace echod {
+namespace {
+
+// libevent keeps what is added at once in one piece of memory, rounds that up
+// to a power of two with its own 48 bytes, and frees it when the last byte is
+// sent. So what is added at once just fits into 16 KiB.
+constexpr std::size_t kSliceBytes = 16 * 1024 - 64;
+
+}  // namespace
 
 void WaitingOutput::Append(absl::string_view bytes) {
   if (bev_ == nullptr) {
@@ -13,8 +21,12 @@ void WaitingOutput::Append(absl::string_view bytes) {
     evbuffer_add_cb(bufferevent_get_output(bev_.get()),
                     &WaitingOutput::OnChanged, this);
   }
-  ECHOD_CHECK(bufferevent_write(bev_.get(), bytes.data(), bytes.size()) == 0);
   size_ += static_cast<std::int64_t>(bytes.size());
+  while (!bytes.empty()) {
+    const absl::string_view slice = bytes.substr(0, kSliceBytes);
+    ECHOD_CHECK(bufferevent_write(bev_.get(), slice.data(), slice.size()) == 0);
+    bytes.remove_prefix(slice.size());
+  }
 }
 
 void WaitingOutput::SetLowWatermark(std::size_t bytes) {

@@ -91,8 +91,9 @@ ABSL_FLAG(std::int64_t, max_line_bytes, 65536,
           "The longest line in line mode, in bytes without its end; a longer "
           "one gets an error, and its connection ends. Default: 65536.");
 ABSL_FLAG(std::int64_t, max_buffered_bytes, 1048576,
-          "A connection is not read while more than so many bytes of its echo "
-          "wait for the client to take them. Default: 1048576 (1 MiB).");
+          "The most bytes of a connection's echo that wait for the client to "
+          "take them; it is not read while there is no room for more. Default: "
+          "1048576 (1 MiB).");
 ABSL_FLAG(absl::Duration, idle_timeout, absl::ZeroDuration(),
           "A connection on which no byte came or went for so long is closed, "
           "such as 30s or 5m. Default: 0, never.");

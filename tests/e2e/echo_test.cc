@@ -118,13 +118,15 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
       return sent == 0 && paused();
     }));
     const admin::v1::Stats stats = admin.Stats();
-    // The limit, one batch of answers, and the rest of one read.
-    const std::int64_t most = kLimit + 2 * (64 << 10) + 10;
+    // The answer to the last line may just not fit.
+    const std::int64_t most = kLimit + 10;
     EXPECT_LE(stats.total().bytes_buffered(), kConnections * most);
-    EXPECT_GT(stats.total().bytes_buffered(), kConnections * kLimit);
-    // The allocator rounds up; a sanitizer's doubles.
+    EXPECT_GT(stats.total().bytes_buffered(), kConnections * kLimit / 2);
+#ifdef NDEBUG  // a sanitizer's allocator takes its own share
+    // Beside them what the process needs once: buffers of workers, and of RPCs.
     EXPECT_LT(server.ResidentBytes() - before,
-              3 * kConnections * most + (32 << 20));
+              kConnections * kLimit + (4 << 20));
+#endif
     // Whoever reads gets everything.
     const std::int64_t received = stats.total().bytes_received_total();
     std::int64_t echoed = 0;
