@@ -18,7 +18,6 @@
 #include <tuple>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "echo/event/read_poller.h"
@@ -26,7 +25,6 @@
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
 #include "tests/support/conversation.h"
-#include "tests/support/eventually.h"
 #include "tests/support/tcp_client.h"
 
 namespace {
@@ -57,7 +55,6 @@ extern "C" ssize_t send(int fd, const void* bytes, std::size_t size,
 namespace echod {
 namespace {
 
-using testing::Eventually;
 using testing::Pattern;
 using testing::TcpClient;
 using End = TcpClient::End;
@@ -92,10 +89,8 @@ class ByteExactTest
     return With(settings);
   }
 
-  // What the server knows of the client that was connected as the i-th, from 1.
-  absl::StatusOr<ConnectionInfo> Get(std::uint64_t i) {
-    return server_.Get(crowd_.size() + i);
-  }
+  // The server's number of the client that was connected as the i-th, from 1.
+  std::uint64_t Number(std::uint64_t i) const { return crowd_.size() + i; }
 
   TcpClient Connect() {
     TcpClient::Options options;
@@ -203,10 +198,7 @@ TEST_P(ByteExactTest, MegabytesInFlightAtTheFin) {
 TEST_P(ByteExactTest, ACarriageReturnAndItsLineFeedInTwoReads) {
   TcpClient client = Connect();
   ASSERT_TRUE(client.Send("one\r"));
-  ASSERT_TRUE(Eventually([&] {
-    const auto info = Get(1);
-    return info.ok() && info->bytes_received == 4;
-  }));
+  ASSERT_TRUE(WaitUntilReceived(server_, Number(1), 4));
   ASSERT_TRUE(client.Send("\ntwo\r"));
   client.FinishSending();
   EXPECT_EQ(client.ReadToEnd(), Answer("one\r\ntwo\r"));
@@ -218,13 +210,10 @@ TEST_P(ByteExactTest, BothSidesCloseAtOnce) {
   for (std::uint64_t i = 1; i <= 20; ++i) {
     TcpClient client = Connect();
     ASSERT_TRUE(client.Send("a line\n"));
-    ASSERT_TRUE(Eventually([&] {
-      const auto info = Get(i);
-      return info.ok() && info->bytes_received == 7;
-    }));
+    ASSERT_TRUE(WaitUntilReceived(server_, Number(i), 7));
     std::thread closer([&] {
       is_client = true;
-      (void)server_.Close(crowd_.size() + i, CloseMode::kGraceful);
+      (void)server_.Close(Number(i), CloseMode::kGraceful);
     });
     client.FinishSending();
     End end = End::kTimeout;
@@ -247,7 +236,7 @@ TEST_P(ByteExactTest, APeerThatReadsOnlyWhenEverythingIsStuck) {
         absl::string_view(bytes).substr(sent, bytes.size() - sent));
     sent += more;
     ASSERT_LT(sent, bytes.size());
-    if (more == 0 && Get(1)->reading_paused) break;
+    if (more == 0 && server_.Get(Number(1))->reading_paused) break;
   }
   client.FinishSending();
   End end = End::kTimeout;

@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/close_reason.h"
 #include "echo/connection.h"
@@ -72,7 +71,7 @@ TEST(ConnectionEndTest, AGracefulCloseWaitsForTheEndOfALine) {
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("one\nhalf"));
   ASSERT_EQ(client.Read(13), "YOU SAID one\n");
-  ASSERT_TRUE(Eventually([&] { return server.Get(1)->bytes_received == 8; }));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, 8));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
   EXPECT_EQ(server.Get(1)->state, ConnectionInfo::State::kDraining);
   ASSERT_TRUE(client.Send(" a line\n"));
@@ -85,10 +84,7 @@ TEST(ConnectionEndTest, AGracefulCloseCutsOffAtItsDeadline) {
   TestServer server(std::move(options));
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("half"));
-  ASSERT_TRUE(Eventually([&] {
-    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
-    return info.ok() && info->bytes_received == 4;
-  }));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, 4));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
   server.clock().Advance(absl::Seconds(31));
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
@@ -216,10 +212,7 @@ TEST(ConnectionEndTest, AtItsAgeItIsClosedWithWhatItIsOwed) {
   TestServer server(With({.max_connection_age = absl::Minutes(1)}));
   TcpClient old = server.Connect();
   ASSERT_TRUE(old.Send("half"));
-  ASSERT_TRUE(Eventually([&] {
-    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
-    return info.ok() && info->bytes_received == 4;
-  }));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, 4));
   server.clock().Advance(absl::Seconds(62));
   ASSERT_TRUE(Eventually([&] {
     return server.Get(1)->state == ConnectionInfo::State::kDraining;
@@ -238,10 +231,7 @@ TEST(ConnectionEndTest, WhoDoesNotEndAfterItsAgeIsCutOff) {
   TestServer server(With({.max_connection_age = absl::Minutes(1)}));
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("half"));
-  ASSERT_TRUE(Eventually([&] {
-    const absl::StatusOr<ConnectionInfo> info = server.Get(1);
-    return info.ok() && info->bytes_received == 4;
-  }));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, 4));
   server.clock().Advance(absl::Seconds(62));
   ASSERT_TRUE(Eventually([&] {
     return server.Get(1)->state == ConnectionInfo::State::kDraining;

@@ -154,7 +154,7 @@ TEST(ConnectionTest, DescribesItself) {
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("abc\nde"));
   ASSERT_EQ(client.Read(13), "YOU SAID abc\n");
-  ASSERT_TRUE(Eventually([&] { return server.Get(1)->bytes_received == 6; }));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, 6));
   const ConnectionInfo info = *server.Get(1);
   EXPECT_EQ(info.number, 1u);
   EXPECT_EQ(info.listener_id, "default");

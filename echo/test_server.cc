@@ -6,9 +6,11 @@
 #include "absl/status/status.h"
 #include "echo/base/check.h"
 #include "echo/listen_socket.h"
+#include "tests/support/eventually.h"
 
 namespace echod {
 
+using testing::Eventually;
 using testing::TcpClient;
 
 TestServer::TestServer(EchoServerOptions options) {
@@ -109,6 +111,14 @@ std::int64_t Closed(TestServer& server, CloseReason reason) {
   return server.control()
       .GetStats()
       .total.closed[static_cast<std::size_t>(reason)];
+}
+
+bool WaitUntilReceived(TestServer& server, std::uint64_t number,
+                       std::int64_t bytes) {
+  return Eventually([&] {
+    const absl::StatusOr<ConnectionInfo> info = server.Get(number);
+    return info.ok() && info->bytes_received == bytes;
+  });
 }
 
 std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,

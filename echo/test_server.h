@@ -76,6 +76,11 @@ EchoServerOptions Raw();
 // How many connections have been closed for `reason`.
 std::int64_t Closed(TestServer& server, CloseReason reason);
 
+// Waits until the server's connection `number` is there and has received so
+// many bytes. False when the time is up.
+bool WaitUntilReceived(TestServer& server, std::uint64_t number,
+                       std::int64_t bytes);
+
 // Sends on the server's connection `number` until neither side takes a byte
 // more, since the client does not read; returns how much that was.
 std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
