@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -88,8 +90,11 @@ absl::Status SetFlag(absl::string_view name,
   }
   if (detail.empty() && flag.IsOfType<absl::Duration>()) {
     detail = "write a number and its unit, such as 30s or 5m";
+  } else if (detail.empty() && flag.IsOfType<double>()) {
+    detail = "write a number";
   } else if (detail.empty()) {
-    detail = "write a whole number";
+    detail = flag.IsOfType<int>() ? "write a whole number below 2147483648"
+                                  : "write a whole number below 2^63";
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "flag --", name, " cannot be '", *value, "'", ": ", detail,
@@ -109,6 +114,7 @@ std::string HelpText(const ProgramSpec& program, const Flags& flags) {
   absl::StrAppend(&text,
                   "  --help\n      Prints this.\n"
                   "  --version\n      Prints the version.\n");
+  if (!program.notes.empty()) absl::StrAppend(&text, "\n", program.notes, "\n");
   return text;
 }
 
@@ -151,6 +157,12 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
   }
   return line;
+}
+
+std::string UserPath(const std::string& path) {
+  const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
+  if (path.empty() || folder == nullptr) return path;
+  return std::filesystem::path(folder) / path;  // an absolute path stays
 }
 
 std::map<std::string, std::string> FlagValues(absl::string_view flags_file) {

@@ -31,6 +31,7 @@ struct ProgramSpec {
   // Names for the arguments that it takes beside flags, such as `host:port`;
   // empty: none.
   absl::string_view arguments;
+  absl::string_view notes = "";  // for the end of --help
 };
 
 // Sets the program's absl flags from `argv`. Where absl::ParseCommandLine would
@@ -42,6 +43,10 @@ struct ProgramSpec {
 // Once, at the start of main.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
                                              const ProgramSpec& program);
+
+// A path that the user has written: `bazel run` starts a program elsewhere than
+// where its user stands, and tells where that is.
+std::string UserPath(const std::string& path);
 
 // The values of the flags defined in `flags_file`, as text, by name.
 std::map<std::string, std::string> FlagValues(absl::string_view flags_file);

@@ -185,7 +185,7 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags() {
   }
 
   config.log_level = absl::GetFlag(FLAGS_log_level);
-  config.port_file = absl::GetFlag(FLAGS_port_file);
+  config.port_file = UserPath(absl::GetFlag(FLAGS_port_file));
   config.flags = FlagValues(kFlagsFile);
   return config;
 }

@@ -1,25 +1,25 @@
 // The load generator. See `echoload --help`.
 
-#include <netdb.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <fstream>
-#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
@@ -27,6 +27,7 @@
 #include "tests/load/load_options.h"
 #include "tests/load/load_run.h"
 #include "tests/load/report.h"
+#include "tests/load/resolve.h"
 
 namespace echod::load {
 
@@ -106,57 +107,8 @@ int CannotRun(const absl::Status& status) {
   return kExitCannotRun;
 }
 
-struct AddrinfoDeleter {
-  void operator()(addrinfo* info) const { freeaddrinfo(info); }
-};
-
-absl::StatusOr<SocketAddress> Resolve(absl::string_view text) {
-  if (absl::StatusOr<SocketAddress> numeric = SocketAddress::Parse(text);
-      numeric.ok()) {
-    return numeric;
-  }
-  const auto colon = text.rfind(':');
-  if (colon == absl::string_view::npos || colon == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' is no host:port; write it such as localhost:8080"));
-  }
-  absl::string_view host = text.substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int error =
-      getaddrinfo(std::string(host).c_str(),
-                  std::string(text.substr(colon + 1)).c_str(), &hints, &found);
-  if (error != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot find '", text, "': ", gai_strerror(error),
-                     "; write host:port, such as localhost:8080"));
-  }
-  const std::unique_ptr<addrinfo, AddrinfoDeleter> owned(found);
-  // IPv4 where there is both: a server on [::] takes either.
-  const addrinfo* chosen = found;
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    if (each->ai_family == AF_INET) {
-      chosen = each;
-      break;
-    }
-  }
-  sockaddr_storage storage = {};
-  std::memcpy(&storage, chosen->ai_addr, chosen->ai_addrlen);
-  return SocketAddress::FromKernel(storage);
-}
-
-absl::StatusOr<LoadOptions> OptionsFromFlags(const CommandLine& line) {
-  if (line.arguments.size() != 1) {
-    return absl::InvalidArgumentError(
-        "say which server, and only one, as host:port, such as "
-        "localhost:8080; --help says more");
-  }
-  absl::StatusOr<SocketAddress> server = Resolve(line.arguments[0]);
-  if (!server.ok()) return server.status();
+absl::StatusOr<LoadOptions> OptionsFromFlags() {
   LoadOptions options;
-  options.server = *server;
   options.mode = absl::GetFlag(FLAGS_mode);
   options.connections = absl::GetFlag(FLAGS_connections);
   options.request_bytes = static_cast<std::size_t>(
@@ -174,8 +126,20 @@ absl::StatusOr<LoadOptions> OptionsFromFlags(const CommandLine& line) {
   return options;
 }
 
+// The server's addresses, of which the first that takes connections is meant.
+absl::StatusOr<std::vector<SocketAddress>> ServersFrom(
+    const CommandLine& line) {
+  if (line.arguments.size() != 1) {
+    return absl::InvalidArgumentError(
+        "say which server, and only one, as host:port, such as "
+        "localhost:8080; --help says more");
+  }
+  return Resolve(line.arguments[0]);
+}
+
 // Shows progress on a terminal, and ends the run on SIGINT or SIGTERM, which
-// have to be blocked in every thread.
+// have to be blocked in every thread; a second one ends the waiting for
+// answers.
 class Console final : public LoadObserver {
  public:
   Console() {
@@ -185,28 +149,54 @@ class Console final : public LoadObserver {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   }
 
+  void OnConnecting(std::int64_t settled, std::int64_t wanted) override {
+    Show(absl::StrCat("connecting: ", settled, " of ", wanted));
+  }
+
+  void OnMeasuring() override { Clear(); }
+
   void OnProgress(absl::Duration elapsed, const LoadCounts& counts,
                   std::int64_t open_connections) override {
-    if (!on_terminal_) return;
-    std::fprintf(stderr, "\r\033[K%s",
-                 ProgressLine(elapsed, elapsed - elapsed_, before_, counts,
-                              open_connections)
-                     .c_str());
+    shown_ = absl::InfinitePast();
+    Show(ProgressLine(elapsed, elapsed - elapsed_, before_, counts,
+                      open_connections));
     before_ = counts;
     elapsed_ = elapsed;
   }
 
-  void OnMeasured() override {
-    if (on_terminal_) std::fprintf(stderr, "\r\033[K");
-  }
+  void OnMeasured() override { Clear(); }
 
   bool Wait(absl::Duration time) override {
     const timespec limit = absl::ToTimespec(time);
     return sigtimedwait(&signals_, nullptr, &limit) < 0;
   }
 
+  bool WaitForAnswers(absl::Duration time) override {
+    Show("waiting for the last answers; a signal ends that, too");
+    const bool go_on = Wait(time);
+    if (!go_on) Clear();
+    return go_on;
+  }
+
  private:
+  // Once a second, and not before the first is over.
+  void Show(const std::string& line) {
+    const absl::Time now = absl::Now();
+    if (!on_terminal_ || now - shown_ < absl::Seconds(1)) return;
+    std::fprintf(stderr, "\r\033[K%s", line.c_str());
+    shown_ = now;
+    clear_ = false;
+  }
+
+  void Clear() {
+    if (!clear_) std::fprintf(stderr, "\r\033[K");
+    clear_ = true;
+    shown_ = absl::Now();
+  }
+
   const bool on_terminal_ = isatty(STDERR_FILENO) != 0;
+  bool clear_ = true;
+  absl::Time shown_ = absl::Now();
   sigset_t signals_;
   LoadCounts before_;
   absl::Duration elapsed_;
@@ -219,34 +209,52 @@ int Main(int argc, char** argv) {
        .summary = "puts a load on a TCP echo server, checks every byte that "
                   "comes back, and measures how long it takes",
        .flags_file = "tests/load/echoload.cc",
-       .arguments = "host:port"});
+       .arguments = "host:port",
+       .notes =
+           "Requests, bytes and latencies are those of the measured part; "
+           "connections,\nerrors and unanswered requests those of the whole "
+           "run. Errors: connect (a\nconnection did not come about), reset, "
+           "closed_early (a FIN that nobody had\nasked for), wrong_bytes, "
+           "timeout.\n\nExit status: 0, every byte came back; 1, not every "
+           "byte did; 2, it could not run."});
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) {
     std::fputs(line->answer.c_str(), stdout);
     return 0;
   }
   RaiseDescriptorLimit();
-  const absl::StatusOr<LoadOptions> options = OptionsFromFlags(*line);
+  const absl::StatusOr<std::vector<SocketAddress>> servers = ServersFrom(*line);
+  if (!servers.ok()) return CannotRun(servers.status());
+  absl::StatusOr<LoadOptions> options = OptionsFromFlags();
   if (!options.ok()) return CannotRun(options.status());
-
-  const std::string hgrm = absl::GetFlag(FLAGS_hgrm);
-  std::ofstream hgrm_file;
-  if (!hgrm.empty()) {
-    hgrm_file.open(hgrm);
-    if (!hgrm_file) {
-      return CannotRun(absl::InvalidArgumentError(absl::StrCat(
-          "flag --hgrm: cannot write ", hgrm, "; choose a writable path")));
-    }
+  const std::string hgrm = UserPath(absl::GetFlag(FLAGS_hgrm));
+  // Before the run, which may be long; but what is there stays until there is
+  // something better.
+  if (!hgrm.empty() && !std::ofstream(hgrm, std::ios::app)) {
+    return CannotRun(absl::InvalidArgumentError(absl::StrCat(
+        "flag --hgrm: cannot write ", hgrm, "; choose a writable path")));
   }
 
   Console console;
-  const absl::StatusOr<LoadResult> result = RunLoad(*options, console);
+  const absl::StatusOr<LoadResult> result =
+      RunLoadOnAny(*servers, *options, console);
   if (!result.ok()) return CannotRun(result.status());
-  if (!hgrm.empty()) result->latencies.WriteHgrm(hgrm_file);
+  if (!hgrm.empty()) {
+    std::ofstream file(hgrm);
+    result->latencies.WriteHgrm(file);
+    if (!file.flush()) {
+      return CannotRun(absl::DataLossError(absl::StrCat(
+          "cannot write all of ", hgrm, "; is there room for it?")));
+    }
+  }
   const std::string report = absl::GetFlag(FLAGS_output) == Output::kJson
                                  ? JsonReport(*options, *result)
                                  : TextReport(*options, *result);
   std::fputs(report.c_str(), stdout);
+  if (std::fflush(stdout) != 0) {
+    return CannotRun(absl::DataLossError(absl::StrCat(
+        "cannot write the report to standard output: ", strerror(errno))));
+  }
   return result->EverythingCameBack() ? 0 : kExitNotAllCameBack;
 }
 

@@ -60,11 +60,30 @@ TEST(EcholoadTest, PrintsJsonAndWritesHgrm) {
   EXPECT_TRUE(absl::StrContains(text, "#[Max")) << text;
 }
 
+TEST(EcholoadTest, KeepsAnOldFileWhenItCannotRun) {
+  const std::string file = ::testing::TempDir() + "/old.hgrm";
+  std::ofstream(file) << "old";
+  const Finished run = Echoload({"--hgrm=" + file, "127.0.0.1:1"});
+  EXPECT_EQ(run.exit_status, 2);
+  std::ifstream in(file);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(in), {}), "old");
+}
+
+TEST(EcholoadTest, SaysWhenItCannotWriteWhatItHasMeasured) {
+  const ServerProcess server;
+  const Finished run =
+      Echoload({"--duration=50ms", "--hgrm=/dev/full", Place(server)});
+  EXPECT_EQ(run.exit_status, 2);
+  EXPECT_TRUE(absl::StrContains(run.err, "cannot write all of /dev/full"))
+      << run.err;
+}
+
 TEST(EcholoadTest, ItsStatusSaysThatNotEveryByteCameBack) {
   const ServerProcess server({"--mode=line"});
   const Finished run = Echoload(
       {"--mode=raw", "--duration=50ms", "--timeout=200ms", Place(server)});
   EXPECT_EQ(run.exit_status, 1);
+  EXPECT_TRUE(absl::StrContains(run.out, "began with \"YOU SAID ")) << run.out;
   EXPECT_TRUE(absl::StrContains(run.out, "is the server in line mode?"))
       << run.out;
   EXPECT_TRUE(absl::EndsWith(run.out, "NOT every byte came back\n")) << run.out;
@@ -76,11 +95,17 @@ TEST(EcholoadTest, SaysInOneLineWhyItCannotRun) {
            {{}, "say which server"},
            {{"a:1", "b:2"}, "say which server, and only one"},
            {{"nonsense"}, "is no host:port"},
+           {{"localhost:70000"}, "from 1 to 65535"},
+           {{"localhost:0"}, "from 1 to 65535"},
+           {{"localhost:http"}, "from 1 to 65535"},
+           {{"::1:8080"}, "IPv6 in brackets"},
+           {{"http://localhost:80"}, "leave out"},
            {{"no-such-host.invalid:1"}, "cannot find"},
            {{"127.0.0.1:1"}, "Connection refused"},
            {{"--size=0", "127.0.0.1:1"}, "flag --size"},
            {{"--mode=word", "127.0.0.1:1"}, "choose line or raw"},
            {{"--hgrm=/nonexistent/x", "127.0.0.1:1"}, "flag --hgrm"},
+           {{"--rate=abc", "127.0.0.1:1"}, "write a number"},
            {{"--conections=1", "127.0.0.1:1"}, "did you mean --connections"},
        }) {
     const Finished run = Echoload(arguments);

@@ -10,6 +10,11 @@
 #include "absl/strings/string_view.h"
 
 namespace echod::load {
+namespace {
+
+constexpr std::size_t kShownBytes = 60;  // of what was not expected
+
+}  // namespace
 
 LoadConnection::LoadConnection(const Script& script, int epoll_fd,
                                std::uint64_t number, int pipeline)
@@ -107,7 +112,10 @@ LoadConnection::Outcome LoadConnection::Receive(
                  : Outcome::kClosedEarly;
     }
     const absl::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
-    if (!IsAsExpected(bytes)) return Outcome::kWrongBytes;
+    if (!IsAsExpected(bytes)) {
+      unexpected_ = std::string(bytes.substr(0, kShownBytes));
+      return Outcome::kWrongBytes;
+    }
     received += bytes.size();
     received_ += bytes.size();
     last_progress_ = now;
@@ -136,6 +144,14 @@ void LoadConnection::Finish(std::uint64_t now) {
 void LoadConnection::Close() {
   socket_.Reset();
   state_ = State::kClosed;
+  begun_ = answered_ = 0;
+}
+
+void LoadConnection::ForEachInFlight(
+    absl::FunctionRef<void(std::uint64_t start)> visit) const {
+  for (std::uint64_t i = answered_; i < begun_; ++i) {
+    visit(starts_[i % starts_.size()]);
+  }
 }
 
 }  // namespace echod::load

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -52,6 +53,12 @@ class LoadConnection {
   // When the connection last got on.
   std::uint64_t last_progress() const { return last_progress_; }
   int error_number() const { return errno_; }  // after kConnectFailed
+  // The beginning of what came, after kWrongBytes.
+  const std::string& unexpected() const { return unexpected_; }
+
+  // Calls `visit` with the start of each request in flight.
+  void ForEachInFlight(
+      absl::FunctionRef<void(std::uint64_t start)> visit) const;
 
   // Begins to connect. Only when closed.
   Outcome Open(const SocketAddress& server, std::uint64_t now);
@@ -76,7 +83,7 @@ class LoadConnection {
   // Sends a FIN. The end is Receive's kEnd.
   void Finish(std::uint64_t now);
 
-  // Closes the socket. May be opened again.
+  // Closes the socket, and forgets what was in flight. May be opened again.
   void Close();
 
  private:
@@ -89,6 +96,7 @@ class LoadConnection {
 
   State state_ = State::kClosed;
   int errno_ = 0;
+  std::string unexpected_;
   UniqueFd socket_;
   std::uint64_t begun_ = 0;
   std::uint64_t answered_ = 0;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -41,7 +42,7 @@ struct LoadOptions {
 enum class ErrorKind : std::uint8_t {
   kConnect,      // a connection did not come about
   kReset,        // a connection broke
-  kClosedEarly,  // a FIN came while answers were owed
+  kClosedEarly,  // a FIN came that nobody had asked for
   kWrongBytes,   // what came back is not what was sent
   kTimeout,      // nothing came back for too long
 };
@@ -72,6 +73,9 @@ struct LoadCounts {
   std::int64_t connections_opened = 0;
   std::array<std::int64_t, kErrorKindCount> errors = {};  // by ErrorKind
 
+  std::int64_t Errors(ErrorKind kind) const {
+    return errors[static_cast<std::size_t>(kind)];
+  }
   std::int64_t Errors() const {
     std::int64_t sum = 0;
     for (const std::int64_t each : errors) sum += each;
@@ -100,12 +104,20 @@ struct LoadCounts {
 };
 
 struct LoadResult {
-  absl::Duration measured;      // how long it was measured
-  LoadCounts counts;            // of that time
-  LatencyHistogram latencies;   // of the requests answered in it
+  // How long it was measured; 0 when it was ended before.
+  absl::Duration measured;
+  LoadCounts counts;  // of that time
+  // Of the requests that were due in it, answered or not: one that was never
+  // answered, or not even sent, has waited for as long as it was waited for.
+  LatencyHistogram latencies;
   absl::Duration cpu_time;      // of the load's own threads, in it
   LoadCounts whole;             // from the first connection to the last
   std::int64_t unanswered = 0;  // requests sent that got no whole answer
+  // Open loop: due in the measured part, and never sent, since each connection
+  // had as many under way as it may.
+  std::int64_t unsent = 0;
+  // The beginning of the first wrong bytes; empty: there were none.
+  std::string unexpected;
 
   // Every request that was sent has been answered with the right bytes, and no
   // connection failed.

@@ -40,25 +40,32 @@ class Run {
   absl::StatusOr<LoadResult> operator()() {
     for (const auto& thread : threads_) thread->Start();
     const bool wanted = WaitForConnections();
-    if (Open() == 0 && Counts().connections_opened == 0) {
+    if (Counts().connections_opened == 0) {
       End();
+      if (!wanted) {
+        return absl::CancelledError("ended before any connection came about");
+      }
       return absl::UnavailableError(absl::StrCat(
           "no connection to ", options_.server.ToString(), ": ",
           std::strerror(ConnectErrno()), "; is a server listening there?"));
     }
-    const absl::Time start = absl::Now();
-    EnterPhase(Phase::kMeasuring);
-    observer_.OnMeasuring();
-    if (wanted) WaitAndShow();
-    observer_.OnMeasured();
     LoadResult result;
-    result.measured = absl::Now() - start;
+    if (wanted) {
+      const absl::Time start = absl::Now();
+      EnterPhase(Phase::kMeasuring);
+      observer_.OnMeasuring();
+      WaitAndShow();
+      observer_.OnMeasured();
+      result.measured = absl::Now() - start;
+    }
     End();
     for (const auto& thread : threads_) {
       result.counts = result.counts + thread->measured_counts();
       result.latencies.Add(thread->latencies());
       result.cpu_time += thread->cpu_time();
       result.unanswered += thread->unanswered();
+      result.unsent += thread->unsent();
+      if (result.unexpected.empty()) result.unexpected = thread->unexpected();
     }
     result.whole = Counts();
     return result;
@@ -90,6 +97,7 @@ class Run {
       std::int64_t settled = 0;
       for (const auto& thread : threads_) settled += thread->settled();
       if (settled >= options_.connections) return true;
+      observer_.OnConnecting(settled, options_.connections);
       if (!observer_.Wait(kPollInterval)) return false;
     }
   }
@@ -114,6 +122,12 @@ class Run {
 
   void End() {
     EnterPhase(Phase::kEnding);
+    const auto done = [](const auto& thread) { return thread->done(); };
+    while (!std::all_of(threads_.begin(), threads_.end(), done)) {
+      if (observer_.WaitForAnswers(kPollInterval)) continue;
+      EnterPhase(Phase::kEnded);
+      break;
+    }
     for (const auto& thread : threads_) thread->Join();
   }
 
@@ -132,6 +146,7 @@ absl::Status BadFlag(absl::string_view flag, absl::string_view problem) {
 }  // namespace
 
 absl::Status ValidateLoad(const LoadOptions& options) {
+  constexpr absl::Duration kLongestTime = absl::Hours(1000);
   constexpr int kMostThreads = 256;
   constexpr int kMostConnections = 1'000'000;
   constexpr int kMostPipeline = 1'000'000;
@@ -153,24 +168,26 @@ absl::Status ValidateLoad(const LoadOptions& options) {
     return BadFlag("pipeline", absl::StrCat("choose 1 to ", kMostPipeline));
   }
   if (!(options.rate >= 0 && options.rate <= 1e9)) {
-    return BadFlag("rate",
-                   "choose requests per second, or 0 for a closed loop");
+    return BadFlag(
+        "rate", "choose up to 1e9 requests per second, or 0 for a closed loop");
   }
-  if (options.duration <= absl::ZeroDuration()) {
-    return BadFlag("duration", "it has to be more than 0, such as 10s");
+  if (options.duration <= absl::ZeroDuration() ||
+      options.duration > kLongestTime) {
+    return BadFlag("duration", "choose more than 0 and up to 1000h, as in 10s");
   }
-  if (options.ramp < absl::ZeroDuration()) {
-    return BadFlag("ramp", "it cannot be less than 0");
+  if (options.ramp < absl::ZeroDuration() || options.ramp > kLongestTime) {
+    return BadFlag("ramp", "choose 0 to 1000h, as in 10s");
   }
-  if (options.timeout <= absl::ZeroDuration()) {
-    return BadFlag("timeout", "it has to be more than 0, such as 10s");
+  if (options.timeout <= absl::ZeroDuration() ||
+      options.timeout > kLongestTime) {
+    return BadFlag("timeout", "choose more than 0 and up to 1000h, as in 10s");
   }
   if (options.requests_per_connection < 0) {
     return BadFlag("requests_per_connection", "it cannot be less than 0");
   }
   if (!(options.reconnect_rate >= 0 && options.reconnect_rate <= 1e6)) {
     return BadFlag("reconnect_rate",
-                   "choose connections per second, or 0 for never");
+                   "choose up to 1e6 connections per second, or 0 for never");
   }
   rlimit limit = {};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
@@ -187,6 +204,18 @@ absl::Status ValidateLoad(const LoadOptions& options) {
 absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options,
                                    LoadObserver& observer) {
   return Run(options, observer)();
+}
+
+absl::StatusOr<LoadResult> RunLoadOnAny(
+    const std::vector<SocketAddress>& servers, LoadOptions& options,
+    LoadObserver& observer) {
+  absl::StatusOr<LoadResult> result;
+  for (const SocketAddress& server : servers) {
+    options.server = server;
+    result = RunLoad(options, observer);
+    if (!absl::IsUnavailable(result.status())) break;
+  }
+  return result;
 }
 
 }  // namespace echod::load

@@ -281,6 +281,45 @@ TEST(LoadRunErrorsTest, AStallOfTheServerShowsInTheOpenLoop) {
   EXPECT_GT(result.latencies.Percentile(80), slow);
 }
 
+// The same where the stall lasts until after the end.
+TEST(LoadRunErrorsTest, AStallAtTheEndShowsToo) {
+  for (const bool recovers : {true, false}) {
+    const BadServer server([&](int fd) {
+      EchoBut(fd, 6400, [&](std::string& /*bytes*/, std::size_t /*i*/) {
+        poll(nullptr, 0, recovers ? 500 : 1000);  // the server's own doing
+      });
+    });
+    LoadOptions options = Small(server.address(), Mode::kRaw);
+    options.connections = 1;
+    options.rate = 1000;
+    options.duration = absl::Milliseconds(400);
+    options.timeout = absl::Milliseconds(recovers ? 5000 : 500);
+    const LoadResult result = MustRun(options);
+    EXPECT_EQ(result.EverythingCameBack(), recovers);
+    EXPECT_EQ(result.unanswered, recovers ? 0 : 1);
+    // Due in the 300 milliseconds that were left.
+    EXPECT_GT(result.unsent, 150);
+    EXPECT_GE(
+        result.latencies.count(),
+        static_cast<std::uint64_t>(result.counts.requests + result.unsent));
+    EXPECT_GT(result.latencies.Percentile(90), 150'000'000u);
+    EXPECT_GT(result.latencies.Greatest(), 400'000'000u);
+  }
+}
+
+TEST(LoadRunErrorsTest, WhatIsNotAnsweredIsCountedOnce) {
+  const BadServer server([](int fd) {
+    char byte = 0;
+    recv(fd, &byte, 1, 0);
+    send(fd, "?", 1, MSG_NOSIGNAL);
+  });
+  LoadOptions options = Small(server.address(), Mode::kRaw);
+  options.connections = 1;
+  const LoadResult result = MustRun(options);
+  EXPECT_EQ(result.unanswered, result.whole.connections_opened);
+  EXPECT_EQ(result.unexpected, "?");
+}
+
 TEST(LoadRunErrorsTest, WithoutAServerThereIsNoRun) {
   UniqueFd holder;
   const int port = HeldPort(holder);
@@ -292,6 +331,23 @@ TEST(LoadRunErrorsTest, WithoutAServerThereIsNoRun) {
   const absl::Status status = RunLoad(options, observer).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(status.message().find("Connection refused"), std::string::npos);
+}
+
+TEST(LoadRunErrorsTest, GoesOnToTheNextAddress) {
+  UniqueFd holder;
+  const int port = HeldPort(holder);
+  holder.Reset();
+  TestServer server;
+  LoadOptions options = Small({}, Mode::kLine);
+  LoadObserver observer;
+  const absl::StatusOr<LoadResult> result =
+      RunLoadOnAny({SocketAddress::Parse("127.0.0.1:1")
+                        ->WithPort(static_cast<std::uint16_t>(port)),
+                    server.address()},
+                   options, observer);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->EverythingCameBack());
+  EXPECT_EQ(options.server, server.address());
 }
 
 TEST(LoadRunErrorsTest, AnObserverCanEndIt) {
@@ -312,6 +368,49 @@ TEST(LoadRunErrorsTest, AnObserverCanEndIt) {
   EXPECT_TRUE(RunLoad(options, observer).ok());
 }
 
+TEST(LoadRunErrorsTest, EndedBeforeAllHaveConnectedItHasMeasuredNothing) {
+  class Impatient final : public LoadObserver {
+   public:
+    void OnConnecting(std::int64_t settled, std::int64_t /*wanted*/) override {
+      settled_ = settled;
+    }
+    bool Wait(absl::Duration time) override {
+      return settled_ == 0 && LoadObserver::Wait(time);
+    }
+
+   private:
+    std::int64_t settled_ = 0;
+  };
+  TestServer server;
+  LoadOptions options = Small(server.address(), Mode::kLine);
+  options.ramp = absl::Hours(1);
+  Impatient observer;
+  const absl::StatusOr<LoadResult> result = RunLoad(options, observer);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->measured, absl::ZeroDuration());
+  EXPECT_EQ(result->counts.requests, 0);
+  EXPECT_GT(result->whole.connections_opened, 0);
+}
+
+TEST(LoadRunErrorsTest, AnObserverNeedNotWaitForAnswers) {
+  class Impatient final : public LoadObserver {
+   public:
+    bool WaitForAnswers(absl::Duration /*time*/) override { return false; }
+  };
+  const BadServer server([](int fd) {
+    char buffer[256];
+    while (recv(fd, buffer, sizeof buffer, 0) > 0) {
+    }
+  });
+  LoadOptions options = Small(server.address(), Mode::kRaw);
+  options.connections = 1;
+  options.timeout = absl::Hours(1);
+  Impatient observer;
+  const absl::StatusOr<LoadResult> result = RunLoad(options, observer);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->unanswered, 1);
+}
+
 TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
   const auto problem = [](const std::function<void(LoadOptions&)>& change) {
     LoadOptions options;
@@ -329,7 +428,9 @@ TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
           {"pipeline", [](auto& o) { o.pipeline = 0; }},
           {"rate", [](auto& o) { o.rate = -1; }},
           {"duration", [](auto& o) { o.duration = absl::ZeroDuration(); }},
+          {"duration", [](auto& o) { o.duration = absl::InfiniteDuration(); }},
           {"ramp", [](auto& o) { o.ramp = -absl::Seconds(1); }},
+          {"ramp", [](auto& o) { o.ramp = absl::InfiniteDuration(); }},
           {"timeout", [](auto& o) { o.timeout = absl::ZeroDuration(); }},
           {"requests_per_connection",
            [](auto& o) { o.requests_per_connection = -1; }},

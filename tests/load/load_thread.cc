@@ -145,12 +145,14 @@ void LoadThread::Run() {
     if (now >= next_check_) CheckTimeouts(now);
   }
   for (const auto& client : clients_) {
-    unanswered_ += client->connection.in_flight();
+    CountUnanswered(*client, now);
     client->connection.Close();
   }
+  done_.store(true, std::memory_order_release);
 }
 
 void LoadThread::EnterPhase(Phase phase, Clock now) {
+  if (phase_ == Phase::kMeasuring) FinishMeasuring(now);
   phase_ = phase;
   if (phase == Phase::kMeasuring) {
     counts_before_ = Counts();
@@ -159,8 +161,6 @@ void LoadThread::EnterPhase(Phase phase, Clock now) {
     schedule_start_ = now;
     return;
   }
-  measured_counts_ = Counts() - counts_before_;
-  cpu_time_ = ThreadCpuTime() - cpu_time_;
   end_by_ = now + timeout_;
   for (const auto& client : clients_) {
     if (client->connection.state() == LoadConnection::State::kConnecting) {
@@ -169,11 +169,35 @@ void LoadThread::EnterPhase(Phase phase, Clock now) {
       Advance(*client, now);
     }
   }
-  // What is answered from here on is verified, but not measured.
+}
+
+void LoadThread::FinishMeasuring(Clock now) {
+  measured_counts_ = Counts() - counts_before_;
+  cpu_time_ = ThreadCpuTime() - cpu_time_;
+  if (options_.rate > 0) CountUnsent(now);
+}
+
+void LoadThread::CountUnsent(Clock now) {
+  const auto clients = static_cast<std::int64_t>(clients_.size());
+  for (; DueTime(next_scheduled_) <= now; ++next_scheduled_) {
+    ++clients_[static_cast<std::size_t>(next_scheduled_ % clients)]->due;
+  }
+  for (const auto& client : clients_) {
+    for (std::int64_t i = client->started; i < client->due; ++i) {
+      latencies_.Record(now - DueTime(i * clients + client->index));
+      ++unsent_;
+    }
+  }
+}
+
+void LoadThread::CountUnanswered(const Client& client, Clock now) {
+  unanswered_ += client.connection.in_flight();
+  client.connection.ForEachInFlight(
+      [&](Clock start) { latencies_.Record(now > start ? now - start : 0); });
 }
 
 int LoadThread::WaitMilliseconds(Clock now) const {
-  if (phase_ == Phase::kEnding) return kLongestWaitMs;
+  if (phase_ >= Phase::kEnding) return kLongestWaitMs;
   Clock next = now + kLongestWaitMs * kMilli;
   if (!to_open_.empty() && connecting_ < kMostConnecting) {
     next = std::min(next, to_open_.top().first);
@@ -204,9 +228,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
     const Outcome outcome = connection.Receive(
         events, buffer_, now, received, [&](std::uint64_t start) {
           requests_.Add(1);
-          if (phase_ != Phase::kEnding) {
-            latencies_.Record(now > start ? now - start : 0);
-          }
+          latencies_.Record(now > start ? now - start : 0);
         });
     bytes_received_.Add(static_cast<std::int64_t>(received));
     if (outcome == Outcome::kEnd) {
@@ -215,6 +237,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
       return;
     }
     if (outcome != Outcome::kGood) {
+      if (unexpected_.empty()) unexpected_ = connection.unexpected();
       Fail(client, KindOf(outcome), now);
       return;
     }
@@ -224,7 +247,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
 
 bool LoadThread::IsLastOf(const Client& client) const {
   const std::int64_t most = options_.requests_per_connection;
-  return phase_ == Phase::kEnding || client.leaving ||
+  return phase_ >= Phase::kEnding || client.leaving ||
          (most > 0 && client.connection.begun() >= most);
 }
 
@@ -300,7 +323,7 @@ void LoadThread::ArmTimer() {
 }
 
 void LoadThread::OpenSome(Clock now) {
-  while (phase_ != Phase::kEnding && connecting_ < kMostConnecting &&
+  while (phase_ < Phase::kEnding && connecting_ < kMostConnecting &&
          !to_open_.empty() && to_open_.top().first <= now) {
     Client& client = *to_open_.top().second;
     to_open_.pop();
@@ -342,7 +365,7 @@ void LoadThread::Settle(Client& client) {
 void LoadThread::Fail(Client& client, ErrorKind kind, Clock now) {
   errors_[static_cast<std::size_t>(kind)].Add(1);
   if (kind != ErrorKind::kConnect) open_.Add(-1);
-  unanswered_ += client.connection.in_flight();
+  CountUnanswered(client, now);
   Settle(client);
   CloseAndReopen(client, now + kReopenDelay);
 }
@@ -350,12 +373,12 @@ void LoadThread::Fail(Client& client, ErrorKind kind, Clock now) {
 void LoadThread::CloseAndReopen(Client& client, Clock not_before) {
   client.connection.Close();
   client.leaving = false;
-  if (phase_ != Phase::kEnding) to_open_.emplace(not_before, &client);
+  if (phase_ < Phase::kEnding) to_open_.emplace(not_before, &client);
 }
 
 bool LoadThread::Done() const {
-  if (phase_ != Phase::kEnding) return false;
-  return open_.Get() == 0 || Now() >= end_by_;
+  if (phase_ < Phase::kEnding) return false;
+  return phase_ == Phase::kEnded || open_.Get() == 0 || Now() >= end_by_;
 }
 
 }  // namespace echod::load

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <queue>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@ enum class Phase : std::uint8_t {
   kConnecting,
   kMeasuring,
   kEnding,  // no new requests; connections end when they have their answers
+  kEnded,   // nor do they wait for them
 };
 
 // One thread of a load: an epoll loop with its share of the connections.
@@ -42,6 +44,7 @@ class LoadThread {
   // The phase is another: look at once. Thread-safe.
   void WakeUp();
   void Join() { thread_.join(); }
+  bool done() const { return done_.load(std::memory_order_acquire); }
 
   // Thread-safe, while it runs.
   LoadCounts Counts() const;
@@ -57,6 +60,8 @@ class LoadThread {
   const LatencyHistogram& latencies() const { return latencies_; }
   absl::Duration cpu_time() const { return cpu_time_; }
   std::int64_t unanswered() const { return unanswered_; }
+  std::int64_t unsent() const { return unsent_; }
+  const std::string& unexpected() const { return unexpected_; }
 
  private:
   using Outcome = LoadConnection::Outcome;
@@ -74,6 +79,9 @@ class LoadThread {
 
   void Run();
   void EnterPhase(Phase phase, Clock now);
+  void FinishMeasuring(Clock now);
+  void CountUnsent(Clock now);
+  void CountUnanswered(const Client& client, Clock now);
   int WaitMilliseconds(Clock now) const;
   void OnReady(Client& client, std::uint32_t events);
   void OpenSome(Clock now);
@@ -116,6 +124,7 @@ class LoadThread {
   RelaxedCounter settled_;
   std::array<RelaxedCounter, kErrorKindCount> errors_;
   std::atomic<int> connect_errno_{0};
+  std::atomic<bool> done_{false};
 
   // This thread only, and whoever has joined it.
   Phase phase_ = Phase::kConnecting;
@@ -134,6 +143,8 @@ class LoadThread {
   LoadCounts measured_counts_;
   absl::Duration cpu_time_;
   std::int64_t unanswered_ = 0;
+  std::int64_t unsent_ = 0;
+  std::string unexpected_;  // the first
   std::thread thread_;
 };
 

@@ -1,8 +1,11 @@
 #include "tests/load/report.h"
 
+#include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -45,41 +48,81 @@ absl::string_view ModeName(Mode mode) {
   return mode == Mode::kLine ? "line" : "raw";
 }
 
+// A rate, with a decimal where that says something.
+std::string Rate(double per_second) {
+  return per_second < 10 ? absl::StrFormat("%.1f/s", per_second)
+                         : Grouped(std::llround(per_second)) + "/s";
+}
+
+std::string Count(std::int64_t number, absl::string_view what) {
+  return absl::StrCat(Grouped(number), " ", what, number == 1 ? "" : "s");
+}
+
 std::string Loop(const LoadOptions& options) {
-  return options.rate > 0 ? absl::StrFormat("open loop at %g/s", options.rate)
-                          : std::string("closed loop");
+  std::string loop = options.rate > 0
+                         ? absl::StrCat("open loop at ", Rate(options.rate))
+                         : std::string("closed loop");
+  if (options.requests_per_connection > 0) {
+    absl::StrAppend(&loop, ", a new connection after ",
+                    Count(options.requests_per_connection, "request"));
+  }
+  if (options.reconnect_rate > 0) {
+    absl::StrAppend(&loop, ", reconnecting at ", Rate(options.reconnect_rate));
+  }
+  return loop;
+}
+
+// What may be the matter where nothing came back as it should.
+std::string Hint(const LoadOptions& options, const LoadResult& result) {
+  if (result.whole.requests > 0) return "";
+  if (options.mode == Mode::kRaw &&
+      (absl::StartsWith(result.unexpected, "YOU SAID ") ||
+       result.whole.Errors(ErrorKind::kTimeout) > 0)) {
+    return "is the server in line mode? --mode says which is expected\n";
+  }
+  if (options.mode == Mode::kLine && !result.unexpected.empty() &&
+      !absl::StartsWith(result.unexpected, "ERROR ")) {
+    return "is the server in raw mode? --mode says which is expected\n";
+  }
+  return "";
 }
 
 }  // namespace
 
 std::string TextReport(const LoadOptions& options, const LoadResult& result) {
   std::string text = absl::StrFormat(
-      "%s, %s mode: %s connections, %s bytes, pipeline %d, %s, %d thread%s, "
-      "%s\n",
+      "%s, %s mode: %s, %s, pipeline %s, %s, %s, %s\n",
       options.server.ToString(), ModeName(options.mode),
-      Grouped(options.connections),
-      Grouped(static_cast<std::int64_t>(options.request_bytes)),
-      options.pipeline, Loop(options), options.threads,
-      options.threads == 1 ? "" : "s",
+      Count(options.connections, "connection"),
+      Count(static_cast<std::int64_t>(options.request_bytes), "byte"),
+      Grouped(options.pipeline), Loop(options),
+      Count(options.threads, "thread"),
       absl::FormatDuration(
           absl::Trunc(result.measured, absl::Milliseconds(1))));
   const LoadCounts& counts = result.counts;
   const auto per_second = [&](std::int64_t number) {
-    return Grouped(
-        static_cast<std::int64_t>(PerSecond(number, result.measured)));
+    return Rate(PerSecond(number, result.measured));
   };
-  absl::StrAppendFormat(&text, "requests     %15s  %12s/s\n",
-                        Grouped(counts.requests), per_second(counts.requests));
-  absl::StrAppendFormat(&text, "bytes echoed %15s  %12s/s\n",
-                        Grouped(counts.bytes_received),
-                        per_second(counts.bytes_received));
+  if (result.measured == absl::ZeroDuration()) {
+    absl::StrAppend(
+        &text, "ended before all had connected: nothing has been measured\n");
+  } else {
+    absl::StrAppendFormat(&text, "requests     %15s  %14s\n",
+                          Grouped(counts.requests),
+                          per_second(counts.requests));
+    absl::StrAppendFormat(&text, "bytes echoed %15s  %14s\n",
+                          Grouped(counts.bytes_received),
+                          per_second(counts.bytes_received));
+  }
   absl::StrAppendFormat(&text, "connections  %15s opened\n",
                         Grouped(result.whole.connections_opened));
-  absl::StrAppend(&text, "latency     ");
-  for (const double percent : kPercentiles) {
-    absl::StrAppend(&text, " ", PercentileName(percent), " ",
-                    ShortTime(result.latencies.Percentile(percent)),
-                    percent == 100 ? "\n" : ",");
+  if (result.latencies.count() > 0) {
+    absl::StrAppend(&text, "latency     ");
+    for (const double percent : kPercentiles) {
+      absl::StrAppend(&text, " ", PercentileName(percent), " ",
+                      ShortTime(result.latencies.Percentile(percent)),
+                      percent == 100 ? "\n" : ",");
+    }
   }
   for (std::size_t i = 0; i < kErrorKindCount; ++i) {
     if (result.whole.errors[i] == 0) continue;
@@ -91,14 +134,18 @@ std::string TextReport(const LoadOptions& options, const LoadResult& result) {
     absl::StrAppendFormat(&text, "unanswered   %15s\n",
                           Grouped(result.unanswered));
   }
-  if (result.whole.requests == 0 &&
-      result.whole.errors[static_cast<std::size_t>(ErrorKind::kWrongBytes)] >
-          0) {
-    absl::StrAppend(
-        &text, "is the server in ",
-        ModeName(options.mode == Mode::kLine ? Mode::kRaw : Mode::kLine),
-        " mode? --mode says which is expected\n");
+  if (result.unsent > 0) {
+    absl::StrAppendFormat(
+        &text,
+        "unsent       %15s  were due while their connections waited for "
+        "answers\n",
+        Grouped(result.unsent));
   }
+  if (!result.unexpected.empty()) {
+    absl::StrAppend(&text, "what came instead began with \"",
+                    absl::CHexEscape(result.unexpected), "\"\n");
+  }
+  absl::StrAppend(&text, Hint(options, result));
   absl::StrAppend(&text, result.EverythingCameBack()
                              ? "every byte came back\n"
                              : "NOT every byte came back\n");
@@ -107,11 +154,14 @@ std::string TextReport(const LoadOptions& options, const LoadResult& result) {
 
 std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
   using Json = nlohmann::ordered_json;
-  Json latency = {{"mean", result.latencies.Mean() / 1000},
-                  {"min", Micros(result.latencies.Least())}};
-  for (const double percent : kPercentiles) {
-    latency[PercentileName(percent)] =
-        Micros(result.latencies.Percentile(percent));
+  Json latency;  // null where nothing was measured
+  if (result.latencies.count() > 0) {
+    latency = {{"mean", result.latencies.Mean() / 1000},
+               {"min", Micros(result.latencies.Least())}};
+    for (const double percent : kPercentiles) {
+      latency[PercentileName(percent)] =
+          Micros(result.latencies.Percentile(percent));
+    }
   }
   Json errors = Json::object();
   for (std::size_t i = 0; i < kErrorKindCount; ++i) {
@@ -129,6 +179,9 @@ std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
       {"rate", options.rate},
       {"requests_per_connection", options.requests_per_connection},
       {"reconnect_rate", options.reconnect_rate},
+      {"duration_seconds", absl::ToDoubleSeconds(options.duration)},
+      {"ramp_seconds", absl::ToDoubleSeconds(options.ramp)},
+      {"timeout_seconds", absl::ToDoubleSeconds(options.timeout)},
       {"measured_seconds", absl::ToDoubleSeconds(result.measured)},
       {"requests", counts.requests},
       {"requests_per_second", PerSecond(counts.requests, result.measured)},
@@ -141,6 +194,7 @@ std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
       {"connections_opened", result.whole.connections_opened},
       {"errors", errors},
       {"unanswered", result.unanswered},
+      {"unsent", result.unsent},
       {"every_byte_came_back", result.EverythingCameBack()},
   };
   return report.dump(2) + "\n";
@@ -151,12 +205,13 @@ std::string ProgressLine(absl::Duration elapsed, absl::Duration step,
                          std::int64_t open_connections) {
   const LoadCounts since = now - before;
   return absl::StrFormat(
-      "%4ds %s connections, %s requests/s, %.1f MB/s, %s errors",
+      "%4ds %s, %s requests, %.1f MB/s, %s",
       absl::ToInt64Seconds(
           absl::Floor(elapsed + absl::Milliseconds(500), absl::Seconds(1))),
-      Grouped(open_connections),
-      Grouped(static_cast<std::int64_t>(PerSecond(since.requests, step))),
-      PerSecond(since.bytes_received, step) / 1e6, Grouped(now.Errors()));
+      Count(open_connections, "connection"),
+      Rate(PerSecond(since.requests, step)),
+      PerSecond(since.bytes_received, step) / 1e6,
+      Count(now.Errors(), "error"));
 }
 
 }  // namespace echod::load
