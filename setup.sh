@@ -142,7 +142,7 @@ main() {
     exit 1
   fi
   write_bazelrc
-  say "ready: bazel build //... && bazel test //..."
+  say "ready: bazel run //:echod, bazel test //..."
 }
 
 main "$@"
