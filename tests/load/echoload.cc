@@ -70,6 +70,9 @@ ABSL_FLAG(std::int64_t, size, 64,
           "Default: 64.");
 ABSL_FLAG(int, pipeline, 1,
           "The most requests that a connection has under way. Default: 1.");
+ABSL_FLAG(int, in_flight, 0,
+          "The most requests that all connections together have under way; "
+          "they take turns. Default: 0, as many as their pipelines hold.");
 ABSL_FLAG(int, threads, 1, "Threads that make the load. Default: 1.");
 ABSL_FLAG(double, rate, 0,
           "Requests per second, of all connections together, each at its time "
@@ -114,6 +117,7 @@ absl::StatusOr<LoadOptions> OptionsFromFlags() {
   options.request_bytes = static_cast<std::size_t>(
       std::max<std::int64_t>(0, absl::GetFlag(FLAGS_size)));
   options.pipeline = absl::GetFlag(FLAGS_pipeline);
+  options.in_flight = absl::GetFlag(FLAGS_in_flight);
   options.threads = absl::GetFlag(FLAGS_threads);
   options.rate = absl::GetFlag(FLAGS_rate);
   options.duration = absl::GetFlag(FLAGS_duration);

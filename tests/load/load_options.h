@@ -22,6 +22,9 @@ struct LoadOptions {
   std::size_t request_bytes = 64;
   // The most requests that one connection has under way.
   int pipeline = 1;
+  // Closed loop: the most requests that all connections together have under
+  // way, which take turns. 0: as many as their pipelines hold.
+  int in_flight = 0;
   int threads = 1;
   // Requests per second, of all connections together, at moments that are fixed
   // beforehand. 0: a closed loop, in which each answer brings the next request.

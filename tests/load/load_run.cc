@@ -167,6 +167,14 @@ absl::Status ValidateLoad(const LoadOptions& options) {
   if (options.pipeline < 1 || options.pipeline > kMostPipeline) {
     return BadFlag("pipeline", absl::StrCat("choose 1 to ", kMostPipeline));
   }
+  if (options.in_flight < 0 ||
+      (options.in_flight > 0 && options.in_flight < options.threads)) {
+    return BadFlag("in_flight", "choose at least one for each thread, or 0");
+  }
+  if (options.in_flight > 0 && options.rate > 0) {
+    return BadFlag("in_flight",
+                   "with --rate each request has its time; leave one out");
+  }
   if (!(options.rate >= 0 && options.rate <= 1e9)) {
     return BadFlag(
         "rate", "choose up to 1e9 requests per second, or 0 for a closed loop");

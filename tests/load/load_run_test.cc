@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -125,6 +126,37 @@ TEST_P(LoadRunTest, AnOpenLoopKeepsItsRate) {
   EXPECT_GE(result.whole.requests, 99);
   EXPECT_LE(static_cast<double>(result.whole.requests),
             1000 * absl::ToDoubleSeconds(result.measured + absl::Seconds(1)));
+}
+
+TEST_P(LoadRunTest, WhereRequestsAreLimitedAllConnectionsTakeTurns) {
+  class Look final : public LoadObserver {
+   public:
+    explicit Look(TestServer& server) : server_(server) {}
+    void OnMeasured() override {
+      const absl::StatusOr<ConnectionPage> page = server_.List({});
+      for (const ConnectionInfo& each : page->connections) {
+        received.push_back(each.bytes_received);
+      }
+    }
+    std::vector<std::int64_t> received;
+
+   private:
+    TestServer& server_;
+  };
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.threads = 2;
+  options.pipeline = 2;
+  options.in_flight = 2;
+  Look look(server_);
+  const absl::StatusOr<LoadResult> result = RunLoad(options, look);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->EverythingCameBack());
+  ASSERT_EQ(look.received.size(), 7u);
+  // A thread's connections differ by a round, and the threads more.
+  const auto [least, most] =
+      std::minmax_element(look.received.begin(), look.received.end());
+  EXPECT_GT(*least, 0);
+  EXPECT_GT(*least, *most / 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachMode, LoadRunTest,
@@ -392,7 +424,8 @@ TEST(LoadRunErrorsTest, EndedBeforeAllHaveConnectedItHasMeasuredNothing) {
   EXPECT_GT(result->whole.connections_opened, 0);
 }
 
-TEST(LoadRunErrorsTest, AnObserverNeedNotWaitForAnswers) {
+// Against a server that answers nothing, and without waiting for answers.
+LoadResult RunUnanswered(LoadOptions options) {
   class Impatient final : public LoadObserver {
    public:
     bool WaitForAnswers(absl::Duration /*time*/) override { return false; }
@@ -402,13 +435,28 @@ TEST(LoadRunErrorsTest, AnObserverNeedNotWaitForAnswers) {
     while (recv(fd, buffer, sizeof buffer, 0) > 0) {
     }
   });
-  LoadOptions options = Small(server.address(), Mode::kRaw);
-  options.connections = 1;
+  options.server = server.address();
   options.timeout = absl::Hours(1);
   Impatient observer;
-  const absl::StatusOr<LoadResult> result = RunLoad(options, observer);
-  ASSERT_TRUE(result.ok()) << result.status();
-  EXPECT_EQ(result->unanswered, 1);
+  absl::StatusOr<LoadResult> result = RunLoad(options, observer);
+  EXPECT_TRUE(result.ok()) << result.status();
+  return result.ok() ? *std::move(result) : LoadResult();
+}
+
+TEST(LoadRunErrorsTest, AnObserverNeedNotWaitForAnswers) {
+  LoadOptions options = Small(SocketAddress(), Mode::kRaw);
+  options.connections = 1;
+  EXPECT_EQ(RunUnanswered(options).unanswered, 1);
+}
+
+TEST(LoadRunErrorsTest, NoMoreRequestsThanTheLimitAreUnderWay) {
+  LoadOptions options = Small(SocketAddress(), Mode::kRaw);
+  options.threads = 2;
+  options.pipeline = 2;
+  options.in_flight = 5;
+  EXPECT_EQ(RunUnanswered(options).unanswered, 5);
+  options.in_flight = 0;
+  EXPECT_EQ(RunUnanswered(options).unanswered, 14);
 }
 
 TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
@@ -426,6 +474,9 @@ TEST(LoadRunErrorsTest, OptionsThatMakeNoSenseNameTheirFlag) {
           {"threads", [](auto& o) { o.threads = o.connections + 1; }},
           {"size", [](auto& o) { o.request_bytes = 0; }},
           {"pipeline", [](auto& o) { o.pipeline = 0; }},
+          {"in_flight", [](auto& o) { o.in_flight = -1; }},
+          {"in_flight", [](auto& o) { o.threads = 2, o.in_flight = 1; }},
+          {"in_flight", [](auto& o) { o.rate = 1, o.in_flight = 1; }},
           {"rate", [](auto& o) { o.rate = -1; }},
           {"duration", [](auto& o) { o.duration = absl::ZeroDuration(); }},
           {"duration", [](auto& o) { o.duration = absl::InfiniteDuration(); }},

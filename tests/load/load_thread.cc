@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 
 #include "absl/time/time.h"
 
@@ -43,6 +44,16 @@ double NanosBetween(double rate, int connections, int of_all) {
                   : 0;
 }
 
+// A thread's part of the requests that may be under way. Parts add up.
+std::int64_t MostUnderWay(const LoadOptions& options, int first,
+                          int connections) {
+  if (options.in_flight == 0) return std::numeric_limits<std::int64_t>::max();
+  const auto before = [&](std::int64_t connection) {
+    return options.in_flight * connection / options.connections;
+  };
+  return std::max<std::int64_t>(1, before(first + connections) - before(first));
+}
+
 ErrorKind KindOf(LoadConnection::Outcome outcome) {
   switch (outcome) {
     case LoadConnection::Outcome::kConnectFailed:
@@ -71,6 +82,7 @@ LoadThread::LoadThread(const LoadOptions& options, const Script& script,
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       timeout_(static_cast<Clock>(absl::ToInt64Nanoseconds(options.timeout))),
+      most_under_way_(MostUnderWay(options, first, connections)),
       nanos_per_request_(
           NanosBetween(options.rate, connections, options.connections)),
       nanos_per_reconnect_(NanosBetween(options.reconnect_rate, connections,
@@ -142,6 +154,7 @@ void LoadThread::Run() {
     if (nanos_per_reconnect_ > 0 && phase_ == Phase::kMeasuring) LeaveDue(now);
     OpenSome(now);
     if (options_.rate > 0 && phase_ == Phase::kMeasuring) StartDue(now);
+    GiveTurns(now);  // a connection that failed has left room
     if (now >= next_check_) CheckTimeouts(now);
   }
   for (const auto& client : clients_) {
@@ -228,6 +241,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
     const Outcome outcome = connection.Receive(
         events, buffer_, now, received, [&](std::uint64_t start) {
           requests_.Add(1);
+          --under_way_;
           latencies_.Record(now > start ? now - start : 0);
         });
     bytes_received_.Add(static_cast<std::int64_t>(received));
@@ -242,7 +256,28 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
       return;
     }
   }
-  Advance(client, now);
+  if (options_.in_flight > 0 && MayStart(client)) {
+    WaitForTurn(client, now);
+  } else {
+    Advance(client, now);
+  }
+}
+
+void LoadThread::WaitForTurn(Client& client, Clock now) {
+  if (!client.waiting) {
+    client.waiting = true;
+    waiting_.push_back(&client);
+  }
+  GiveTurns(now);
+}
+
+void LoadThread::GiveTurns(Clock now) {
+  while (!IsFull() && !waiting_.empty()) {
+    Client& client = *waiting_.front();
+    waiting_.pop_front();
+    client.waiting = false;
+    Advance(client, now);
+  }
 }
 
 bool LoadThread::IsLastOf(const Client& client) const {
@@ -261,6 +296,11 @@ void LoadThread::Advance(Client& client, Clock now) {
   if (connection.state() != LoadConnection::State::kOpen) return;
   const auto clients = static_cast<std::int64_t>(clients_.size());
   while (MayStart(client)) {
+    if (IsFull()) {
+      WaitForTurn(client, now);
+      break;
+    }
+    ++under_way_;
     // The open loop goes round the connections, so a request's place in it
     // tells when it should have been sent.
     connection.Begin(options_.rate > 0
@@ -371,6 +411,7 @@ void LoadThread::Fail(Client& client, ErrorKind kind, Clock now) {
 }
 
 void LoadThread::CloseAndReopen(Client& client, Clock not_before) {
+  under_way_ -= client.connection.in_flight();
   client.connection.Close();
   client.leaving = false;
   if (phase_ < Phase::kEnding) to_open_.emplace(not_before, &client);

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <queue>
@@ -72,6 +73,7 @@ class LoadThread {
     LoadConnection connection;
     std::int64_t index = 0;  // within the thread
     bool settled = false;
+    bool waiting = false;      // for its turn
     bool leaving = false;      // to be closed once it has its answers
     std::int64_t started = 0;  // requests, on all its sockets
     std::int64_t due = 0;      // open loop: those that should have been
@@ -93,6 +95,11 @@ class LoadThread {
   // it has done its share.
   void Advance(Client& client, Clock now);
   bool MayStart(const Client& client) const;
+  // Where the requests under way are limited: lets those start who have waited
+  // longest, as many as may.
+  void WaitForTurn(Client& client, Clock now);
+  void GiveTurns(Clock now);
+  bool IsFull() const { return under_way_ >= most_under_way_; }
   // It is not to send more than it has, and to be closed.
   bool IsLastOf(const Client& client) const;
   // Open loop: when the thread's request of this number is due.
@@ -111,6 +118,7 @@ class LoadThread {
   const UniqueFd epoll_;
   const UniqueFd timer_;  // for the open loop, and to be woken up
   const Clock timeout_;
+  const std::int64_t most_under_way_;  // requests of this thread's
   // Between two of this thread's; 0: there is no schedule.
   const double nanos_per_request_;  // open loop
   const double nanos_per_reconnect_;
@@ -132,6 +140,8 @@ class LoadThread {
   using Opening = std::pair<Clock, Client*>;  // not before, which
   std::priority_queue<Opening, std::vector<Opening>, std::greater<>> to_open_;
   int connecting_ = 0;
+  std::int64_t under_way_ = 0;   // requests
+  std::deque<Client*> waiting_;  // for their turn
   Clock next_check_ = 0;
   Clock schedule_start_ = 0;         // of the open loop, and of reconnecting
   std::int64_t next_scheduled_ = 0;  // open loop: number of the next request

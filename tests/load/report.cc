@@ -62,6 +62,10 @@ std::string Loop(const LoadOptions& options) {
   std::string loop = options.rate > 0
                          ? absl::StrCat("open loop at ", Rate(options.rate))
                          : std::string("closed loop");
+  if (options.in_flight > 0) {
+    absl::StrAppend(&loop, ", at most ", Count(options.in_flight, "request"),
+                    " under way");
+  }
   if (options.requests_per_connection > 0) {
     absl::StrAppend(&loop, ", a new connection after ",
                     Count(options.requests_per_connection, "request"));
@@ -175,6 +179,7 @@ std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
       {"connections", options.connections},
       {"request_bytes", options.request_bytes},
       {"pipeline", options.pipeline},
+      {"in_flight", options.in_flight},
       {"threads", options.threads},
       {"rate", options.rate},
       {"requests_per_connection", options.requests_per_connection},
