@@ -34,6 +34,10 @@ ABSL_FLAG(std::string, sections, "speed,tutorial,neighbours,memory,features",
           "instructions, counted with strace and valgrind, and CPU time). "
           "Default: all of them.");
 
+ABSL_FLAG(std::string, baseline, "",
+          "Another build of echod, by its absolute path, to compare the speed "
+          "with. Default: a bare epoll loop.");
+
 namespace echod::bench {
 namespace {
 
@@ -180,12 +184,17 @@ void CompareSpeed(const std::string& title, bool tutorial) {
   for (const Case& each : Cases()) {
     if (!Wanted(each) || (tutorial && !TutorialCanDo(each))) continue;
     const Mode mode = each.load.mode;
+    Subject reference = Reference("epoll", mode, each.workers);
+    if (const std::string baseline = absl::GetFlag(FLAGS_baseline);
+        !baseline.empty()) {
+      reference = Echod(mode, each.workers);
+      reference.program = baseline;
+    }
     // What tutorials do is known well enough by fewer.
     const int rounds = absl::GetFlag(FLAGS_rounds);
     const Series series = Compare(
         tutorial ? Reference("tutorial", mode, 1) : Echod(mode, each.workers),
-        Reference("epoll", mode, each.workers), each,
-        tutorial ? std::min(rounds, 3) : rounds);
+        reference, each, tutorial ? std::min(rounds, 3) : rounds);
     Print(
         absl::StrFormat("| %s | %s | %s | %.2f us | %.2f | %s |\n", each.name,
                         Spread(series.cpu), Spread(series.rate),
@@ -329,7 +338,12 @@ int Main(int argc, char** argv) {
       "echod's; above 1 echod\nis cheaper. requests/s: echod's over the "
       "reference's. load's CPU: the load\ngenerator's for a request over "
       "the server's.\n");
-  if (Wanted("speed")) CompareSpeed("echod against a bare epoll loop", false);
+  if (Wanted("speed")) {
+    CompareSpeed(absl::GetFlag(FLAGS_baseline).empty()
+                     ? "echod against a bare epoll loop"
+                     : "echod against " + absl::GetFlag(FLAGS_baseline),
+                 false);
+  }
   if (Wanted("tutorial")) {
     CompareSpeed("The tutorial's bufferevent against a bare epoll loop", true);
   }
