@@ -54,42 +54,44 @@ void ConnectionContext::OnTick() {
   if (!wheel_.empty()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
 }
 
-Connection::Connection(ConnectionContext& context, WorkerListener& listener,
-                       std::uint64_t number, std::int64_t generation,
-                       UniqueFd socket, const SocketAddress& remote)
-    : socket_(std::move(socket)),
-      mode_(listener.settings.mode),
-      context_(context),
-      listener_(listener),
-      stats_(*listener.stats),
-      last_active_(context.clock.MonotonicNow()),
-      output_(context.loop, socket_.get(), *this),
-      read_watcher_(context.loop, socket_.get(), &Connection::OnReadable, this),
+EchoState::EchoState(WorkerListener& from, int fd,
+                     WaitingOutput::Observer& observer)
+    : FdWatcher(fd),
+      mode_(from.settings.mode),
+      listener_(from),
+      last_active_(from.context->clock.MonotonicNow()),
+      output_(from.context->loop, fd, observer) {}
+
+Connection::Connection(WorkerListener& listener, std::uint64_t number,
+                       std::int64_t generation, UniqueFd socket,
+                       const SocketAddress& remote)
+    : EchoState(listener, socket.get(), *this),
+      socket_(std::move(socket)),
       number_(number),
       generation_(generation),
       remote_(remote),
       created_(last_active_) {
-  stats_.accepted.Add(1);
-  stats_.active.Add(1);
+  stats().accepted.Add(1);
+  stats().active.Add(1);
   SetReading(true);
   ScheduleDeadline();
 }
 
 Connection::~Connection() {
-  stats_.bytes_buffered.Add(-BufferedBytes());
-  stats_.active.Add(-1);
+  stats().bytes_buffered.Add(-BufferedBytes());
+  stats().active.Add(-1);
+  SetReading(false);
 }
 
-void Connection::OnReadable(void* self) {
-  auto* const connection = static_cast<Connection*>(self);
-  connection->Read();
-  connection->Settle();
+void Connection::OnReadable() {
+  Read();
+  Settle();
 }
 
 void Connection::OnOutputTaken(std::int64_t bytes) {
   bytes_sent_ += bytes;
-  stats_.bytes_buffered.Add(-bytes);
-  stats_.bytes_sent.Add(bytes);
+  stats().bytes_buffered.Add(-bytes);
+  stats().bytes_sent.Add(bytes);
   Touch();
   stall_from_ = last_active_;
 }
@@ -106,17 +108,17 @@ void Connection::OnOutputFailed() {
 }
 
 void Connection::Read() {
-  std::vector<char>& buffer = context_.read_buffer;
+  std::vector<char>& buffer = context().read_buffer;
   // No more than there is room for, should the kernel take nothing of it.
   const std::int64_t size =
       state_ == State::kClosing
           ? kReadBytes
           : std::clamp<std::int64_t>(Room(), 1, kReadBytes);
   const ssize_t received =
-      recv(socket_.get(), buffer.data(), static_cast<std::size_t>(size), 0);
+      recv(fd(), buffer.data(), static_cast<std::size_t>(size), 0);
   if (received > 0) {
     bytes_received_ += received;
-    stats_.bytes_received.Add(received);
+    stats().bytes_received.Add(received);
     Touch();
     if (state_ == State::kClosing) return;  // thrown away
     AnswerBytes({buffer.data(), static_cast<std::size_t>(received)});
@@ -135,14 +137,14 @@ void Connection::OnEndOfFile() {
   if (state_ == State::kOpen || state_ == State::kDraining) {
     state_ = State::kRemoteHalfClosed;
     reason_ = CloseReason::kPeerClosed;
-    context_.answers.clear();
+    context().answers.clear();
     const LineCodec::Result result = codec_.Finish(
         static_cast<std::size_t>(listener_.settings.max_line_bytes),
-        context_.answers);
+        context().answers);
     lines_echoed_ += result.lines;
-    stats_.lines_echoed.Add(result.lines);
+    stats().lines_echoed.Add(result.lines);
     if (result.too_long) reason_ = CloseReason::kLineTooLong;
-    if (!context_.answers.empty() && !Send(context_.answers)) return;
+    if (!context().answers.empty() && !Send(context().answers)) return;
   }
   Proceed();
 }
@@ -159,7 +161,7 @@ void Connection::AnswerBytes(absl::string_view bytes) {
 }
 
 void Connection::AnswerLines(absl::string_view bytes) {
-  std::string& answers = context_.answers;
+  std::string& answers = context().answers;
   while (!bytes.empty()) {
     // An answer is longer than its line, an empty line's ten times: so a peer
     // that does not read could make one read's worth of lines into a lot. What
@@ -167,7 +169,7 @@ void Connection::AnswerLines(absl::string_view bytes) {
     const std::int64_t room = Room() - static_cast<std::int64_t>(bytes.size());
     if (room <= 0 && output_.size() > 0) {
       held_.assign(bytes.data(), bytes.size());
-      stats_.bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
+      stats().bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
       Pause();
       break;
     }
@@ -179,11 +181,11 @@ void Connection::AnswerLines(absl::string_view bytes) {
         answers);
     bytes.remove_prefix(result.consumed);
     lines_echoed_ += result.lines;
-    stats_.lines_echoed.Add(result.lines);
+    stats().lines_echoed.Add(result.lines);
     if (!answers.empty() && !Send(answers)) return;
     if (result.too_long) {
       BeginClosing(CloseReason::kLineTooLong,
-                   context_.clock.MonotonicNow() + kErrorTimeout);
+                   context().clock.MonotonicNow() + kErrorTimeout);
       return;
     }
   }
@@ -193,10 +195,10 @@ void Connection::AnswerLines(absl::string_view bytes) {
 bool Connection::Send(absl::string_view bytes) {
   if (output_.size() == 0) {
     const ssize_t sent =
-        send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes_sent_ += sent;
-      stats_.bytes_sent.Add(sent);
+      stats().bytes_sent.Add(sent);
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
       End(CloseReason::kPeerReset, /*reset=*/true);
@@ -206,7 +208,7 @@ bool Connection::Send(absl::string_view bytes) {
   if (!bytes.empty()) {
     if (output_.size() == 0) BeginToWait();
     output_.Append(bytes);
-    stats_.bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
+    stats().bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
   }
   return true;
 }
@@ -224,7 +226,7 @@ void Connection::PauseIfFull() {
 void Connection::Pause() {
   if (paused_) return;
   paused_ = true;
-  stats_.read_pauses.Add(1);
+  stats().read_pauses.Add(1);
   SetReading(false);
   output_.SetLowWatermark(
       static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2));
@@ -240,7 +242,7 @@ void Connection::ResumeIfRoom() {
   SetReading(true);
   if (!held_.empty()) {
     const std::string held = std::exchange(held_, std::string());
-    stats_.bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
+    stats().bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
     AnswerBytes(held);  // may pause again
   }
 }
@@ -249,9 +251,9 @@ void Connection::SetReading(bool reading) {
   if (reading == reading_) return;
   reading_ = reading;
   if (reading) {
-    read_watcher_.Start();
+    Start(context().loop.read_poller());
   } else {
-    read_watcher_.Stop();
+    Stop(context().loop.read_poller());
   }
 }
 
@@ -266,7 +268,7 @@ void Connection::BeginDraining(CloseReason reason, MonotonicTime deadline) {
     state_ = State::kDraining;
     reason_ = reason;
     int queued = 0;
-    ioctl(socket_.get(), FIONREAD, &queued);
+    ioctl(fd(), FIONREAD, &queued);
     drain_target_ = bytes_received_ + queued;
   }
   ScheduleDeadline();
@@ -286,7 +288,7 @@ void Connection::Proceed() {
     if (UnacknowledgedBytes() == 0) {
       End(reason_, /*reset=*/false);
     } else {
-      linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
+      linger_deadline_ = context().clock.MonotonicNow() + LingerStep();
       ScheduleDeadline();
     }
     return;
@@ -298,8 +300,8 @@ void Connection::Proceed() {
   } else if (remote_closed_ || state_ == State::kClosing) {
     state_ = State::kClosing;
     fin_sent_ = true;
-    shutdown(socket_.get(), SHUT_WR);
-    linger_deadline_ = context_.clock.MonotonicNow() + LingerStep();
+    shutdown(fd(), SHUT_WR);
+    linger_deadline_ = context().clock.MonotonicNow() + LingerStep();
     ScheduleDeadline();
   }
 }
@@ -311,7 +313,7 @@ void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
   paused_ = false;
   output_.SetLowWatermark(0);
   // What came after the last answer is not answered any more.
-  stats_.bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
+  stats().bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
   std::string().swap(held_);
   // A peer that is stuck writing would never read what it is owed.
   if (!remote_closed_) SetReading(true);
@@ -330,12 +332,12 @@ void Connection::End(CloseReason reason, bool reset) {
   reason_ = reason;
   if (reset) {
     const linger abort = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
   }
 }
 
 void Connection::Settle() {
-  if (ended_) context_.on_closed(*this, reason_);
+  if (ended_) context().on_closed(*this, reason_);
 }
 
 void Connection::OnSettingsChanged() {
@@ -363,18 +365,18 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.number = number_;
   info.listener_id = listener_.id;
   info.listener_generation = generation_;
-  info.worker = context_.worker_index;
+  info.worker = context().worker_index;
   info.state = state_;
   info.remote_address = remote_.ToString();
-  info.local_address = LocalAddress(socket_.get()).ToString();
-  info.create_time = context_.WallTime(created_);
-  info.last_active_time = context_.WallTime(last_active_);
+  info.local_address = LocalAddress(fd()).ToString();
+  info.create_time = context().WallTime(created_);
+  info.last_active_time = context().WallTime(last_active_);
   info.bytes_received = bytes_received_;
   info.bytes_sent = bytes_sent_;
   info.bytes_buffered = BufferedBytes();
   info.lines_echoed = lines_echoed_;
   info.reading_paused = paused_;
-  if (with_tcp_info) info.tcp_info = ReadTcpInfo(socket_.get());
+  if (with_tcp_info) info.tcp_info = ReadTcpInfo(fd());
   return info;
 }
 

@@ -26,12 +26,15 @@ namespace echod {
 
 class Connection;
 
+class ConnectionContext;
+
 // What a worker knows of a listener, for the connections that came from it.
 // Loop thread only; `stats` is shared with readers.
 struct WorkerListener {
   std::string id;
   ListenerSettings settings;
-  WorkerStats* stats = nullptr;  // this worker's share; borrowed
+  WorkerStats* stats = nullptr;          // this worker's share; borrowed
+  ConnectionContext* context = nullptr;  // this worker's; borrowed
 };
 
 // What the connections of one worker have in common. Loop thread only; outlives
@@ -71,6 +74,28 @@ class ConnectionContext {
   Timer tick_;  // runs only while there are deadlines
 };
 
+// The part of a Connection that every echo touches, in one cache line: where
+// there are thousands of connections each line more is a miss more.
+struct alignas(64) EchoState : FdWatcher {
+  using State = ConnectionInfo::State;
+
+  EchoState(WorkerListener& from, int fd, WaitingOutput::Observer& observer);
+
+  const EchoMode mode_;
+  State state_ = State::kOpen;
+  CloseReason reason_ = CloseReason::kPeerClosed;  // how it will have ended
+  bool reading_ = false;
+  bool paused_ = false;         // not read, since output waits
+  bool remote_closed_ = false;  // the peer has sent its FIN
+  bool fin_sent_ = false;
+  bool ended_ = false;
+  WorkerListener& listener_;
+  MonotonicTime last_active_;
+  std::int64_t bytes_received_ = 0;
+  std::int64_t bytes_sent_ = 0;
+  WaitingOutput output_;  // of it the size, which comes first
+};
+
 // One client's connection, from hand-over to close. Belongs to its worker's
 // loop thread.
 //
@@ -83,17 +108,18 @@ class ConnectionContext {
 //
 // It ends by calling `ConnectionContext::on_closed`, as the last thing any of
 // its entry points does: from then on it is gone.
-class Connection final : public DeadlineWheel::Entry,
+class Connection final : private EchoState,
+                         public DeadlineWheel::Entry,
                          private WaitingOutput::Observer {
  public:
-  // Takes `socket` over: connected and non-blocking. `context` and `listener`
+  // Takes `socket` over: connected and non-blocking. `listener` and its context
   // outlive the connection.
-  Connection(ConnectionContext& context, WorkerListener& listener,
-             std::uint64_t number, std::int64_t generation, UniqueFd socket,
+  Connection(WorkerListener& listener, std::uint64_t number,
+             std::int64_t generation, UniqueFd socket,
              const SocketAddress& remote);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-  ~Connection();
+  ~Connection() override;
 
   std::uint64_t number() const { return number_; }
   std::int64_t generation() const { return generation_; }
@@ -117,9 +143,7 @@ class Connection final : public DeadlineWheel::Entry,
   ConnectionInfo Describe(bool with_tcp_info) const;
 
  private:
-  using State = ConnectionInfo::State;
-
-  static void OnReadable(void* self);
+  void OnReadable() override;
   void OnOutputTaken(std::int64_t bytes) override;
   void OnOutputLow() override;
   void OnOutputFailed() override;
@@ -144,7 +168,7 @@ class Connection final : public DeadlineWheel::Entry,
   // Ends every entry point: hands an ended connection to its owner.
   void Settle();
 
-  void Touch() { last_active_ = context_.clock.MonotonicNow(); }
+  void Touch() { last_active_ = context().clock.MonotonicNow(); }
   void ScheduleDeadline();
   bool IsEnding() const;
   MonotonicTime IdleDeadline() const;
@@ -164,24 +188,8 @@ class Connection final : public DeadlineWheel::Entry,
   std::int64_t BufferedBytes() const;    // answered or held, and not sent
   std::int64_t UnansweredBytes() const;  // received, and not answered
 
-  // What every read touches comes first, and together.
-  const UniqueFd socket_;
-  const EchoMode mode_;
-  State state_ = State::kOpen;
-  CloseReason reason_ = CloseReason::kPeerClosed;  // how it will have ended
-  bool reading_ = false;
-  bool paused_ = false;         // not read, since output waits
-  bool remote_closed_ = false;  // the peer has sent its FIN
-  bool fin_sent_ = false;
-  bool ended_ = false;
-  ConnectionContext& context_;
-  WorkerListener& listener_;
-  WorkerStats& stats_;
-  MonotonicTime last_active_;
-  std::int64_t bytes_received_ = 0;
-  std::int64_t bytes_sent_ = 0;
-  WaitingOutput output_;
-  FdWatcher read_watcher_;
+  ConnectionContext& context() const { return *listener_.context; }
+  WorkerStats& stats() { return *listener_.stats; }
 
   LineCodec codec_;
   std::int64_t lines_echoed_ = 0;
@@ -193,6 +201,7 @@ class Connection final : public DeadlineWheel::Entry,
   MonotonicTime stall_from_;      // the peer has taken nothing since
 
   // Constant after construction.
+  const UniqueFd socket_;
   const std::uint64_t number_;
   const std::int64_t generation_;
   const SocketAddress remote_;

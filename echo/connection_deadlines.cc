@@ -35,15 +35,15 @@ MonotonicTime After(MonotonicTime start, absl::Duration timeout) {
 
 int Connection::UnacknowledgedBytes() const {
   int bytes = 0;
-  return ioctl(socket_.get(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+  return ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }
 
 void Connection::BeginToWait() {
-  stall_from_ = context_.clock.MonotonicNow();
+  stall_from_ = context().clock.MonotonicNow();
   if (listener_.settings.write_stall_timeout <= absl::ZeroDuration()) return;
   unacknowledged_seen_ = UnacknowledgedBytes();
   // Nothing waits yet, but will before the loop turns.
-  context_.Schedule(
+  context().Schedule(
       *this,
       std::min(After(stall_from_, listener_.settings.write_stall_timeout),
                NextDeadline()));
@@ -55,7 +55,7 @@ MonotonicTime::duration Connection::LingerStep() const {
 }
 
 void Connection::OnDeadline() {
-  const MonotonicTime now = context_.clock.MonotonicNow();
+  const MonotonicTime now = context().clock.MonotonicNow();
   if (fin_sent_ && std::min(linger_deadline_, hard_deadline_) <= now) {
     OnLingerDeadline(now);
   } else if (hard_deadline_ <= now) {
@@ -107,7 +107,7 @@ bool Connection::SeesProgress(MonotonicTime now) {
 void Connection::ScheduleDeadline() {
   const MonotonicTime deadline = NextDeadline();
   if (deadline == MonotonicTime::max()) return;
-  context_.Schedule(*this, deadline);
+  context().Schedule(*this, deadline);
 }
 
 MonotonicTime Connection::NextDeadline() const {

@@ -96,7 +96,10 @@ void Worker::AddListener(const std::string& id,
   ECHOD_DCHECK(loop_.InLoopThread());
   auto listener = std::make_unique<Listener>();
   listener->shared_by_connections = {
-      .id = id, .settings = settings, .stats = &stats->worker(index_)};
+      .id = id,
+      .settings = settings,
+      .stats = &stats->worker(index_),
+      .context = &context_};
   listener->stats = std::move(stats);
   listeners_[id] = std::move(listener);
 }
@@ -127,7 +130,7 @@ void Worker::Adopt(AcceptedSocket accepted) {
   const auto place = connections_.emplace_hint(
       connections_.end(), number,
       std::make_unique<Connection>(
-          context_, listener.shared_by_connections, number, accepted.generation,
+          listener.shared_by_connections, number, accepted.generation,
           std::move(accepted.socket), accepted.remote));
   if (drain_deadline_.has_value()) {
     place->second->Drain(CloseReason::kDrained, *drain_deadline_);

@@ -1,43 +1,46 @@
 #ifndef ECHO_EVENT_FD_WATCHER_H_
 #define ECHO_EVENT_FD_WATCHER_H_
 
-#include "echo/event/event_loop.h"
-#include "echo/event/libevent.h"
+#include <cstdint>
+
+#include "echo/base/check.h"
 #include "echo/event/read_poller.h"
 
 namespace echod {
 
-// Calls back in every turn of the loop in which a descriptor is readable, while
-// it watches. Belongs to the thread of its loop, which must outlive it; so must
-// the descriptor, which is borrowed.
-//
-// Best the last of what its owner needs when it is called: the ReadPoller
-// fetches what lies before a watcher ahead of the call.
+// Derive from it to be called in every turn of a loop in which a descriptor is
+// readable. Belongs to that loop's thread. Small, since it lies in the cache
+// line that is touched for each call.
 class FdWatcher {
  public:
-  using Callback = void (*)(void* argument);
-
-  // Watches once Start has been called. `callback` may stop or destroy this
-  // watcher, and any other.
-  FdWatcher(EventLoop& loop, int fd, Callback callback, void* argument);
-  ~FdWatcher() { Stop(); }
   FdWatcher(const FdWatcher&) = delete;
   FdWatcher& operator=(const FdWatcher&) = delete;
 
-  void Start();
-  void Stop();
+ protected:
+  // The descriptor is borrowed, and outlives the watcher.
+  explicit FdWatcher(int fd) : fd_(fd) {}
+  // Stopped before.
+  virtual ~FdWatcher() { ECHOD_DCHECK(how_ == kNot); }
+
+  // Watches from now on, until it is stopped. `poller` is the same in all
+  // calls, and outlives the watching.
+  void Start(ReadPoller& poller) { poller.Start(*this); }
+  void Stop(ReadPoller& poller) { poller.Stop(*this); }
+
+  // May stop or destroy this watcher, and any other.
+  virtual void OnReadable() = 0;
+
+  int fd() const { return fd_; }
 
  private:
   friend class ReadPoller;
 
-  void Call() { callback_(argument_); }
+  // How it is watched: by the poller's event of this index, or
+  static constexpr std::int16_t kNot = -1;
+  static constexpr std::int16_t kPolled = -2;  // by its own epoll instance
 
-  const Callback callback_;
-  void* const argument_;
-  ReadPoller& poller_;
-  EventPtr event_;  // null: not watched by libevent
   const int fd_;
-  bool polled_ = false;  // watched by the poller's own epoll instance
+  std::int16_t how_ = kNot;
 };
 
 }  // namespace echod

@@ -22,35 +22,36 @@ constexpr std::size_t kEvents = ReadPoller::kMostEvents;
 constexpr std::size_t kBatch = ReadPoller::kBatch;
 
 // A descriptor that can be made readable, and its watcher.
-class Watched {
+class Watched final : public FdWatcher {
  public:
   Watched(EventLoop& loop, std::function<void()> called)
-      : called_(std::move(called)),
-        fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-        watcher_(loop, fd_.get(), &Watched::OnReadable, this) {
-    watcher_.Start();
+      : FdWatcher(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        called_(std::move(called)),
+        poller_(loop.read_poller()),
+        owned_fd_(fd()) {
+    Start();
   }
+  ~Watched() override { Stop(); }
 
-  void MakeReadable() { eventfd_write(fd_.get(), 1); }
-  void Start() { watcher_.Start(); }
-  void Stop() { watcher_.Stop(); }
+  void MakeReadable() { eventfd_write(fd(), 1); }
+  void Start() { FdWatcher::Start(poller_); }
+  void Stop() { FdWatcher::Stop(poller_); }
   int calls() const { return calls_; }
 
  private:
-  static void OnReadable(void* self) {
-    auto* const watched = static_cast<Watched*>(self);
+  void OnReadable() override {
     eventfd_t value = 0;
-    eventfd_read(watched->fd_.get(), &value);
-    ++watched->calls_;
+    eventfd_read(fd(), &value);
+    ++calls_;
     // It may destroy this object.
-    const std::function<void()> called = watched->called_;
+    const std::function<void()> called = called_;
     called();
   }
 
   const std::function<void()> called_;
-  const UniqueFd fd_;
+  ReadPoller& poller_;
+  const UniqueFd owned_fd_;
   int calls_ = 0;
-  FdWatcher watcher_;
 };
 
 // How many others are watched already: with many, the poller watches by its own

@@ -1,7 +1,7 @@
 #include "echo/event/read_poller.h"
 
 #include <cstddef>
-#include <cstdint>
+#include <utility>
 
 #include "echo/base/check.h"
 #include "echo/event/fd_watcher.h"
@@ -12,49 +12,51 @@ namespace {
 // Far enough to hide a miss behind the system calls of the ones between.
 constexpr std::size_t kFetchAhead = 4;
 
-// Fetches a watcher, which may be null, and the fields of its owner before it.
-void Fetch(const void* watcher) {
-  constexpr std::uintptr_t kCacheLine = 64;
-  const auto at = reinterpret_cast<std::uintptr_t>(watcher);
-  for (const std::uintptr_t line : {at, at - kCacheLine, at - 2 * kCacheLine}) {
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): not a pointer to anything
-    __builtin_prefetch(reinterpret_cast<const void*>(line), /*rw=*/1);
-  }
-}
-
 }  // namespace
 
 ReadPoller::ReadPoller(event_base* base)
     : base_(base),
+      events_(kMostEvents),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       epoll_event_(event_new(base, epoll_fd_.get(), EV_READ | EV_PERSIST,
-                             &ReadPoller::OnPolled, this)) {
-  ECHOD_CHECK(epoll_fd_.valid() && epoll_event_ != nullptr);
+                             &ReadPoller::OnPolled, this)),
+      next_turn_(evtimer_new(base, &ReadPoller::OnPolled, this)) {
+  ECHOD_CHECK(epoll_fd_.valid() && epoll_event_ != nullptr &&
+              next_turn_ != nullptr);
   ECHOD_CHECK(event_add(epoll_event_.get(), nullptr) == 0);
+  for (std::int16_t i = kMostEvents; i > 0;) free_events_.push_back(--i);
 }
 
 void ReadPoller::Start(FdWatcher& watcher) {
-  if (watcher.event_ != nullptr || watcher.polled_) return;
-  if (events_ < kMostEvents) {
-    ++events_;
-    watcher.event_.reset(event_new(base_, watcher.fd_, EV_READ | EV_PERSIST,
-                                   &ReadPoller::OnEvent, &watcher));
-    ECHOD_CHECK(watcher.event_ != nullptr);
-    ECHOD_CHECK(event_add(watcher.event_.get(), nullptr) == 0);
-  } else {
-    watcher.polled_ = true;
+  if (watcher.how_ != FdWatcher::kNot) return;
+  if (free_events_.empty()) {
+    watcher.how_ = FdWatcher::kPolled;
     epoll_event event = {.events = EPOLLIN, .data = {.ptr = &watcher}};
     ECHOD_CHECK(
         epoll_ctl(epoll_fd_.get(), EPOLL_CTL_ADD, watcher.fd_, &event) == 0);
+    return;
   }
+  watcher.how_ = free_events_.back();
+  free_events_.pop_back();
+  EventPtr& event = events_[static_cast<std::size_t>(watcher.how_)];
+  if (event == nullptr) {
+    event.reset(event_new(base_, watcher.fd_, EV_READ | EV_PERSIST,
+                          &ReadPoller::OnEvent, &watcher));
+    ECHOD_CHECK(event != nullptr);
+  } else {
+    ECHOD_CHECK(event_assign(event.get(), base_, watcher.fd_,
+                             EV_READ | EV_PERSIST, &ReadPoller::OnEvent,
+                             &watcher) == 0);
+  }
+  ECHOD_CHECK(event_add(event.get(), nullptr) == 0);
 }
 
 void ReadPoller::Stop(FdWatcher& watcher) {
-  if (watcher.event_ != nullptr) {
-    watcher.event_.reset();
-    --events_;
-  } else if (watcher.polled_) {
-    watcher.polled_ = false;
+  const std::int16_t how = std::exchange(watcher.how_, FdWatcher::kNot);
+  if (how >= 0) {
+    event_del(events_[static_cast<std::size_t>(how)].get());
+    free_events_.push_back(how);
+  } else if (how == FdWatcher::kPolled) {
     ECHOD_CHECK(
         epoll_ctl(epoll_fd_.get(), EPOLL_CTL_DEL, watcher.fd_, nullptr) == 0);
     for (std::size_t i = next_; i < count_; ++i) {
@@ -65,7 +67,7 @@ void ReadPoller::Stop(FdWatcher& watcher) {
 
 void ReadPoller::OnEvent(evutil_socket_t /*fd*/, short /*what*/,
                          void* watcher) {
-  static_cast<FdWatcher*>(watcher)->Call();
+  static_cast<FdWatcher*>(watcher)->OnReadable();
 }
 
 void ReadPoller::OnPolled(evutil_socket_t /*fd*/, short /*what*/, void* self) {
@@ -77,12 +79,26 @@ void ReadPoller::Dispatch() {
   count_ = count > 0 ? static_cast<std::size_t>(count) : 0;
   for (next_ = 0; next_ < count_;) {
     if (next_ + kFetchAhead < count_) {
-      Fetch(batch_[next_ + kFetchAhead].data.ptr);
+      __builtin_prefetch(batch_[next_ + kFetchAhead].data.ptr, /*rw=*/1);
     }
     auto* const watcher = static_cast<FdWatcher*>(batch_[next_++].data.ptr);
-    if (watcher != nullptr) watcher->Call();
+    if (watcher != nullptr) watcher->OnReadable();
   }
+  const bool busy = count_ == kBatch || (busy_ && count_ >= kBatch / 4);
   next_ = count_ = 0;
+  if (busy != busy_) {
+    busy_ = busy;
+    if (busy) {
+      event_del(epoll_event_.get());
+    } else {
+      ECHOD_CHECK(event_add(epoll_event_.get(), nullptr) == 0);
+    }
+  }
+  // In the next turn: what event_active activates would have its turn in this.
+  if (busy_) {
+    constexpr timeval kNow = {};
+    ECHOD_CHECK(event_add(next_turn_.get(), &kNow) == 0);
+  }
 }
 
 }  // namespace echod

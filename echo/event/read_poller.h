@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "echo/base/unique_fd.h"
 #include "echo/event/libevent.h"
@@ -43,9 +45,12 @@ class ReadPoller {
   void Dispatch();
 
   event_base* const base_;
-  int events_ = 0;  // watchers that are libevent's
+  std::vector<EventPtr> events_;            // of the first watchers
+  std::vector<std::int16_t> free_events_;   // indices of those not in use
   const UniqueFd epoll_fd_;
   EventPtr epoll_event_;
+  EventPtr next_turn_;
+  bool busy_ = false;
   std::array<epoll_event, kBatch> batch_;
   std::size_t next_ = 0;   // of the batch that is being dispatched
   std::size_t count_ = 0;  // 0: none is
