@@ -53,8 +53,7 @@ extern "C" ssize_t send(int fd, const void* bytes, std::size_t size,
     }
     size = 1 + calls * 7919 % std::min<std::size_t>(size - 1, 1000);
   }
-  const ssize_t sent =
-      syscall(SYS_sendto, fd, bytes, size, flags, nullptr, 0);
+  const ssize_t sent = syscall(SYS_sendto, fd, bytes, size, flags, nullptr, 0);
   if (!is_client && sent < static_cast<ssize_t>(size)) ++partial_sends;
   return sent;
 }

@@ -194,8 +194,7 @@ void Connection::AnswerLines(absl::string_view bytes) {
 
 bool Connection::Send(absl::string_view bytes) {
   if (output_.size() == 0) {
-    const ssize_t sent =
-        send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes_sent_ += sent;
       stats().bytes_sent.Add(sent);

@@ -95,11 +95,10 @@ void Worker::AddListener(const std::string& id,
                          std::shared_ptr<ListenerStats> stats) {
   ECHOD_DCHECK(loop_.InLoopThread());
   auto listener = std::make_unique<Listener>();
-  listener->shared_by_connections = {
-      .id = id,
-      .settings = settings,
-      .stats = &stats->worker(index_),
-      .context = &context_};
+  listener->shared_by_connections = {.id = id,
+                                     .settings = settings,
+                                     .stats = &stats->worker(index_),
+                                     .context = &context_};
   listener->stats = std::move(stats);
   listeners_[id] = std::move(listener);
 }

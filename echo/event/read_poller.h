@@ -21,7 +21,9 @@ class FdWatcher;
 // and queues them, and by the time the last is served the caches have forgotten
 // what polling brought into them; here a batch is small, and what the next
 // calls need is fetched ahead. For few it costs a system call more than it
-// saves. See docs/adr/0008. Belongs to the thread of its base, which must
+// saves. While batches are full, libevent does not watch the instance, which is
+// polled in every turn: each byte's sender would have to wake both. See
+// docs/adr/0008. Belongs to the thread of its base, which must
 // outlive it.
 class ReadPoller {
  public:
@@ -45,11 +47,11 @@ class ReadPoller {
   void Dispatch();
 
   event_base* const base_;
-  std::vector<EventPtr> events_;            // of the first watchers
-  std::vector<std::int16_t> free_events_;   // indices of those not in use
+  std::vector<EventPtr> events_;           // of the first watchers
+  std::vector<std::int16_t> free_events_;  // indices of those not in use
   const UniqueFd epoll_fd_;
-  EventPtr epoll_event_;
-  EventPtr next_turn_;
+  EventPtr epoll_event_;  // watches it, but while it is busy
+  EventPtr next_turn_;    // then this one dispatches it
   bool busy_ = false;
   std::array<epoll_event, kBatch> batch_;
   std::size_t next_ = 0;   // of the batch that is being dispatched
