@@ -142,6 +142,30 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
   }
 }
 
+#ifdef NDEBUG  // a sanitizer keeps what is freed
+TEST(EchoTest, NothingGrowsWithTheConnectionsThatComeAndGo) {
+  const ServerProcess server({"--mode=raw"});
+  // Some that talk, and one whose output waits, until all is given back.
+  const std::string bytes(16 << 20, 'x');
+  const auto come_and_go = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      TcpClient talker = server.Connect();
+      ASSERT_TRUE(talker.Send("hello"));
+      ASSERT_EQ(talker.Read(5), "hello");
+      if (i % 500 != 0) continue;
+      TcpClient late = server.Connect({.receive_buffer = 16 << 10});
+      const std::size_t sent = late.SendSome(bytes);
+      late.FinishSending();
+      ASSERT_EQ(late.ReadToEnd().size(), sent);
+    }
+  };
+  come_and_go(1000);
+  const std::int64_t before = server.ResidentBytes();
+  come_and_go(5000);
+  EXPECT_LT(server.ResidentBytes(), before + (2 << 20));
+}
+#endif
+
 TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   constexpr int kDescriptors = 128;
   const ServerProcess server({.flags = {}, .descriptor_limit = kDescriptors});
