@@ -2,6 +2,7 @@
 #define ECHO_CONNECTION_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,11 +30,12 @@ class Connection;
 class ConnectionContext;
 
 // What a worker knows of a listener, for the connections that came from it.
-// Loop thread only; `stats` is shared with readers.
+// Loop thread only; the figures are shared with readers.
 struct WorkerListener {
   std::string id;
   ListenerSettings settings;
-  WorkerStats* stats = nullptr;          // this worker's share; borrowed
+  std::shared_ptr<ListenerStats> all_stats;
+  WorkerStats* stats = nullptr;          // this worker's share of it
   ConnectionContext* context = nullptr;  // this worker's; borrowed
 };
 

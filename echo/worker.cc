@@ -94,19 +94,19 @@ void Worker::AddListener(const std::string& id,
                          const ListenerSettings& settings,
                          std::shared_ptr<ListenerStats> stats) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  auto listener = std::make_unique<Listener>();
-  listener->shared_by_connections = {.id = id,
-                                     .settings = settings,
-                                     .stats = &stats->worker(index_),
-                                     .context = &context_};
-  listener->stats = std::move(stats);
-  listeners_[id] = std::move(listener);
+  WorkerStats& share = stats->worker(index_);
+  listeners_[id] = std::make_unique<WorkerListener>(
+      WorkerListener{.id = id,
+                     .settings = settings,
+                     .all_stats = std::move(stats),
+                     .stats = &share,
+                     .context = &context_});
 }
 
 void Worker::SetListenerSettings(const std::string& id,
                                  const ListenerSettings& settings) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerListener& listener = listeners_.at(id)->shared_by_connections;
+  WorkerListener& listener = *listeners_.at(id);
   listener.settings = settings;
   Sweep(
       [&](const Connection& connection) {
@@ -118,7 +118,7 @@ void Worker::SetListenerSettings(const std::string& id,
 
 void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  Listener& listener = *listeners_.at(accepted.listener_id);
+  WorkerListener& listener = *listeners_.at(accepted.listener_id);
   const std::uint64_t number = accepted.number;
   if (LogsDebug()) {
     LogDebug(absl::StrCat("connection ", number, " opened by ",
@@ -128,9 +128,9 @@ void Worker::Adopt(AcceptedSocket accepted) {
   // Numbers grow, so the place is at the end.
   const auto place = connections_.emplace_hint(
       connections_.end(), number,
-      std::make_unique<Connection>(
-          listener.shared_by_connections, number, accepted.generation,
-          std::move(accepted.socket), accepted.remote));
+      std::make_unique<Connection>(listener, number, accepted.generation,
+                                   std::move(accepted.socket),
+                                   accepted.remote));
   if (drain_deadline_.has_value()) {
     place->second->Drain(CloseReason::kDrained, *drain_deadline_);
   }
@@ -153,16 +153,15 @@ Connection* Worker::Find(std::uint64_t number) {
 
 void Worker::OnClosed(Connection& connection, CloseReason reason) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  Listener& listener = *listeners_.at(connection.listener().id);
-  listener.shared_by_connections.stats->closed[static_cast<std::size_t>(reason)]
-      .Add(1);
+  const WorkerListener& listener = connection.listener();
+  listener.stats->closed[static_cast<std::size_t>(reason)].Add(1);
   if (LogsDebug()) {
     LogDebug(absl::StrCat("connection ", connection.number(),
                           " closed: ", CloseReasonName(reason)));
   }
-  listener.stats->open_by_address.Remove(connection.remote());
+  listener.all_stats->open_by_address.Remove(connection.remote());
   connections_.erase(connection.number());
-  listener.stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
+  listener.all_stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);
   if (connections_.empty() && on_empty_) {
     std::exchange(on_empty_, nullptr)();

@@ -104,10 +104,6 @@ class Worker {
   void NotifyWhenEmpty(absl::AnyInvocable<void()> callback);
 
  private:
-  struct Listener {
-    WorkerListener shared_by_connections;
-    std::shared_ptr<ListenerStats> stats;
-  };
   struct SweepInProgress {
     std::vector<std::uint64_t> numbers;  // ascending
     std::size_t next = 0;
@@ -141,7 +137,7 @@ class Worker {
 
   // Loop thread only.
   ConnectionContext context_;
-  absl::btree_map<std::string, std::unique_ptr<Listener>> listeners_;
+  absl::btree_map<std::string, std::unique_ptr<WorkerListener>> listeners_;
   absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   bool stopped_ = false;
   absl::AnyInvocable<void()> on_empty_;
