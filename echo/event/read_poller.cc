@@ -19,10 +19,8 @@ ReadPoller::ReadPoller(event_base* base)
       events_(kMostEvents),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       epoll_event_(event_new(base, epoll_fd_.get(), EV_READ | EV_PERSIST,
-                             &ReadPoller::OnPolled, this)),
-      next_turn_(evtimer_new(base, &ReadPoller::OnPolled, this)) {
-  ECHOD_CHECK(epoll_fd_.valid() && epoll_event_ != nullptr &&
-              next_turn_ != nullptr);
+                             &ReadPoller::OnPolled, this)) {
+  ECHOD_CHECK(epoll_fd_.valid() && epoll_event_ != nullptr);
   ECHOD_CHECK(event_add(epoll_event_.get(), nullptr) == 0);
   for (std::int16_t i = kMostEvents; i > 0;) free_events_.push_back(--i);
 }
@@ -84,21 +82,7 @@ void ReadPoller::Dispatch() {
     auto* const watcher = static_cast<FdWatcher*>(batch_[next_++].data.ptr);
     if (watcher != nullptr) watcher->OnReadable();
   }
-  const bool busy = count_ == kBatch || (busy_ && count_ >= kBatch / 4);
   next_ = count_ = 0;
-  if (busy != busy_) {
-    busy_ = busy;
-    if (busy) {
-      event_del(epoll_event_.get());
-    } else {
-      ECHOD_CHECK(event_add(epoll_event_.get(), nullptr) == 0);
-    }
-  }
-  // In the next turn: what event_active activates would have its turn in this.
-  if (busy_) {
-    constexpr timeval kNow = {};
-    ECHOD_CHECK(event_add(next_turn_.get(), &kNow) == 0);
-  }
 }
 
 }  // namespace echod

@@ -21,9 +21,7 @@ class FdWatcher;
 // and queues them, and by the time the last is served the caches have forgotten
 // what polling brought into them; here a batch is small, and what the next
 // calls need is fetched ahead. For few it costs a system call more than it
-// saves. While batches are full, libevent does not watch the instance, which is
-// polled in every turn: each byte's sender would have to wake both. See
-// docs/adr/0008. Belongs to the thread of its base, which must
+// saves. See docs/adr/0008. Belongs to the thread of its base, which must
 // outlive it.
 class ReadPoller {
  public:
@@ -50,9 +48,7 @@ class ReadPoller {
   std::vector<EventPtr> events_;           // of the first watchers
   std::vector<std::int16_t> free_events_;  // indices of those not in use
   const UniqueFd epoll_fd_;
-  EventPtr epoll_event_;  // watches it, but while it is busy
-  EventPtr next_turn_;    // then this one dispatches it
-  bool busy_ = false;
+  EventPtr epoll_event_;  // watches it
   std::array<epoll_event, kBatch> batch_;
   std::size_t next_ = 0;   // of the batch that is being dispatched
   std::size_t count_ = 0;  // 0: none is

@@ -65,7 +65,7 @@ class EpollServer {
 
  private:
   void Accept() {
-    for (int i = 0; i < 64; ++i) {
+    for (;;) {
       const int fd =
           accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;

@@ -68,10 +68,37 @@ load::LoadResult MustRun(const load::LoadOptions& options,
   return *std::move(result);
 }
 
-double PerRequest(absl::Duration time, const load::LoadResult& result) {
-  return absl::ToDoubleSeconds(time) /
-         static_cast<double>(result.counts.requests);
-}
+// A server that runs, and what the load has shown of it so far.
+class Contender {
+ public:
+  explicit Contender(const Subject& subject)
+      : server_(ProcessOptions(subject)) {}
+
+  void Run(load::LoadOptions load) {
+    load.server = server_.echo_address();
+    CpuObserver observer(server_);
+    const load::LoadResult result = MustRun(load, observer);
+    requests_ += static_cast<double>(result.counts.requests);
+    measured_ += result.measured;
+    server_cpu_ += observer.used();
+    load_cpu_ += result.cpu_time;
+  }
+
+  Measurement Sum() const {
+    return {
+        .requests_per_second = requests_ / absl::ToDoubleSeconds(measured_),
+        .server_cpu_per_request =
+            absl::ToDoubleSeconds(server_cpu_) / requests_,
+        .load_cpu_per_request = absl::ToDoubleSeconds(load_cpu_) / requests_};
+  }
+
+ private:
+  const ServerProcess server_;
+  double requests_ = 0;
+  absl::Duration measured_;
+  absl::Duration server_cpu_;
+  absl::Duration load_cpu_;
+};
 
 bool Installed(const std::string& program) {
   const char* const path = std::getenv("PATH");
@@ -155,15 +182,19 @@ Subject Reference(const std::string& kind, load::Mode mode, int workers) {
                     absl::StrCat("--kind=", kind)}};
 }
 
-Measurement Measure(const Subject& subject, load::LoadOptions load) {
-  const ServerProcess server(ProcessOptions(subject));
-  load.server = server.echo_address();
-  CpuObserver observer(server);
-  const load::LoadResult result = MustRun(load, observer);
-  return {.requests_per_second = static_cast<double>(result.counts.requests) /
-                                 absl::ToDoubleSeconds(result.measured),
-          .server_cpu_per_request = PerRequest(observer.used(), result),
-          .load_cpu_per_request = PerRequest(result.cpu_time, result)};
+std::pair<Measurement, Measurement> MeasureByTurns(const Subject& first,
+                                                   const Subject& second,
+                                                   load::LoadOptions load,
+                                                   int turns) {
+  Contender one(first);
+  Contender other(second);
+  load.duration /= turns;
+  for (int turn = 0; turn < turns; ++turn) {
+    // Who went second goes on.
+    (turn % 2 == 0 ? one : other).Run(load);
+    (turn % 2 == 0 ? other : one).Run(load);
+  }
+  return {one.Sum(), other.Sum()};
 }
 
 double MeasureMemory(const Subject& subject, load::Mode mode, int connections) {

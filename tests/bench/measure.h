@@ -28,10 +28,14 @@ struct Measurement {
   double load_cpu_per_request = 0;    // seconds
 };
 
-// Starts the subject, puts the load on it, and ends it. The load runs on the
-// calling thread's CPUs. Ends the program when a byte does not come back, for
-// such a figure says nothing.
-Measurement Measure(const Subject& subject, load::LoadOptions load);
+// Starts both and puts the load on them by turns, each of them the load's
+// duration in all: what else the machine does while it lasts meets both. The
+// load runs on the calling thread's CPUs. Ends the program when a byte does not
+// come back, for such a figure says nothing.
+std::pair<Measurement, Measurement> MeasureByTurns(const Subject& first,
+                                                   const Subject& second,
+                                                   load::LoadOptions load,
+                                                   int turns);
 
 // What `connections` connections that have been used and are at rest cost the
 // subject of resident memory, in bytes for each.
