@@ -106,7 +106,7 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
     for (int i = 0; i < kConnections; ++i) {
       clients.push_back(server.Connect({.receive_buffer = 16 << 10}));
     }
-    const std::int64_t before = server.ResidentBytes();
+    [[maybe_unused]] const std::int64_t before = server.ResidentBytes();
     // Empty lines: in line mode ten bytes come of each.
     const std::string bytes(1 << 20, '\n');
     const auto paused = [&] {
