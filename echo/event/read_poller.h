@@ -48,7 +48,7 @@ class ReadPoller {
   std::vector<EventPtr> events_;           // of the first watchers
   std::vector<std::int16_t> free_events_;  // indices of those not in use
   const UniqueFd epoll_fd_;
-  EventPtr epoll_event_;  // watches it
+  const EventPtr epoll_event_;  // watches it
   std::array<epoll_event, kBatch> batch_;
   std::size_t next_ = 0;   // of the batch that is being dispatched
   std::size_t count_ = 0;  // 0: none is

@@ -223,7 +223,8 @@ void ShowNeighbours() {
   ours.subject.flags.push_back(
       absl::StrFormat("--max_buffered_bytes=%d", kLimit));
   Row theirs = {.name = "epoll", .subject = Reference("epoll", Mode::kRaw, 1)};
-  for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
+  const int rounds = std::min(absl::GetFlag(FLAGS_rounds), 5);
+  for (int round = 0; round < rounds; ++round) {
     for (Row* const row : {&ours, &theirs}) {
       Place(row->subject, 1);
       const Neighbours neighbours = MeasureNeighbours(row->subject);
@@ -290,18 +291,20 @@ void ShowFeatures() {
     }
     const Subject whole = Echod(each.load.mode, 1);
     LoadOptions load = each.load;
-    load.duration = absl::Seconds(2);
+    load.duration = absl::Seconds(1);
     const auto row = [&](const std::string& name, Subject subject) {
       Place(subject, each.workers);
       const double calls = CountSystemCalls(subject, load);
       const double instructions = CountInstructions(subject, load);
       // What it is for the reference is measured elsewhere.
-      const bool ours = subject.program == whole.program;
-      const int rounds = ours ? std::min(absl::GetFlag(FLAGS_rounds), 3) : 0;
+      const bool compared =
+          subject.program == whole.program && subject.flags != whole.flags;
+      const int rounds =
+          compared ? std::min(absl::GetFlag(FLAGS_rounds), 3) : 0;
       const Series series = Compare(subject, whole, each, rounds);
       Print(absl::StrFormat("| %s | %s | %s | %s | %s |\n", each.name, name,
                             OrUnknown(calls, 2), OrUnknown(instructions, 0),
-                            ours ? Spread(series.cpu) : ""));
+                            compared ? Spread(series.cpu) : ""));
     };
     row("epoll", Reference("epoll", each.load.mode, 1));
     for (const Variant& variant : variants) {

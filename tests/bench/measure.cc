@@ -292,6 +292,9 @@ Neighbours MeasureNeighbours(const Subject& subject) {
       absl::SleepFor(absl::Milliseconds(50));
     }
   }
+  // At first the kernel probes each closed window five times a second, from
+  // both ends; it asks less and less often.
+  absl::SleepFor(absl::Seconds(4));
   neighbours.beside_the_stuck = p99();
   neighbours.stuck_bytes =
       static_cast<double>(server.ResidentBytes() - before) / kStuck;

@@ -2,6 +2,7 @@
 #define TESTS_BENCH_MEASURE_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
