@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +20,11 @@ namespace echod {
 namespace {
 
 constexpr int kAcceptsPerTurn = 64;
+// A socket that closes soon takes those that wait in larger portions.
+constexpr int kAcceptsAtOnce = 1024;
+// A connection that died in the queue says nothing of the next one; several in
+// a row say that none can be accepted.
+constexpr int kFailuresBeforeBackOff = 8;
 constexpr absl::Duration kFirstBackOff = absl::Milliseconds(10);
 constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
 
@@ -46,7 +50,11 @@ Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks)
       retry_(loop, [this] { Retry(); }),
       descriptor_ceiling_(DescriptorCeiling()) {
   ECHOD_CHECK(readable_ != nullptr);
-  ECHOD_CHECK(event_add(readable_.get(), nullptr) == 0);
+  Watch();
+}
+
+void Acceptor::Watch() {
+  if (event_add(readable_.get(), nullptr) != 0) BackOff(errno);
 }
 
 void Acceptor::StopHandshakes() {
@@ -54,9 +62,8 @@ void Acceptor::StopHandshakes() {
 }
 
 bool Acceptor::AcceptWaiting() {
-  return HasRoom() ? AcceptUpTo(std::numeric_limits<int>::max()) ==
-                         Outcome::kNothingWaits
-                   : !SomebodyWaits();
+  if (HasRoom()) AcceptUpTo(kAcceptsAtOnce);
+  return !SomebodyWaits();
 }
 
 bool Acceptor::SomebodyWaits() const {
@@ -70,7 +77,9 @@ void Acceptor::OnReadable(evutil_socket_t /*fd*/, short /*what*/, void* self) {
 
 Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
   Outcome outcome = Outcome::kAccepted;
-  for (int i = 0; i < most && outcome == Outcome::kAccepted; ++i) {
+  for (int i = 0; i < most && (outcome == Outcome::kAccepted ||
+                               outcome == Outcome::kTryAgain);
+       ++i) {
     outcome = AcceptOne();
   }
   callbacks_.on_accepted_all();
@@ -78,47 +87,48 @@ Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
 }
 
 Acceptor::Outcome Acceptor::AcceptOne() {
-  for (;;) {
-    sockaddr_storage storage;
-    socklen_t length = sizeof storage;
-    UniqueFd socket(accept4(listening_.get(),
-                            reinterpret_cast<sockaddr*>(&storage), &length,
-                            SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (socket.valid()) {
-      if (handshakes_ == HandshakeStop::kHopLimit) LiftHopLimit(socket.get());
-      const bool last = socket.get() >= descriptor_ceiling_;
-      back_off_ = absl::ZeroDuration();
-      callbacks_.on_accept(std::move(socket),
-                           SocketAddress::FromKernel(storage));
-      if (!last) return Outcome::kAccepted;
-      callbacks_.on_error();
-      BackOff(EMFILE);
-      return Outcome::kExhausted;
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  UniqueFd socket(accept4(listening_.get(),
+                          reinterpret_cast<sockaddr*>(&storage), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket.valid()) return OnAcceptFailed(errno);
+  if (handshakes_ == HandshakeStop::kHopLimit) LiftHopLimit(socket.get());
+  const bool last = socket.get() >= descriptor_ceiling_;
+  back_off_ = absl::ZeroDuration();
+  failures_in_a_row_ = 0;
+  callbacks_.on_accept(std::move(socket), SocketAddress::FromKernel(storage));
+  if (!last) return Outcome::kAccepted;
+  callbacks_.on_error();
+  BackOff(EMFILE);
+  return Outcome::kBackedOff;
+}
+
+Acceptor::Outcome Acceptor::OnAcceptFailed(int error) {
+  if (error == EAGAIN) {
+    failures_in_a_row_ = 0;
+    if (in_episode_ && !retry_.armed()) {
+      LogInfo(absl::StrCat("accepting on ", address_.ToString(), " again"));
+      in_episode_ = false;
     }
-    switch (errno) {
-      case EAGAIN:
-        if (in_episode_) {
-          LogInfo(absl::StrCat("accepting on ", address_.ToString(), " again"));
-          in_episode_ = false;
-        }
-        return Outcome::kNothingWaits;
-      case EINTR:
-        break;
-      case ECONNABORTED:
-      case EPERM:
-      case EPROTO:
-        // This one died while it waited, or a firewall forbids it. The next one
-        // may be well.
-        callbacks_.on_error();
-        break;
-      default:
-        // No descriptor or memory is left, above all.
-        const int error = errno;
-        callbacks_.on_error();
-        BackOff(error);
-        return Outcome::kExhausted;
-    }
+    return Outcome::kNothingWaits;
   }
+  callbacks_.on_error();
+  ++failures_in_a_row_;
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      break;
+    default:
+      // This one died while it waited, or a policy forbids it.
+      if (failures_in_a_row_ < kFailuresBeforeBackOff) {
+        return Outcome::kTryAgain;
+      }
+  }
+  BackOff(error);
+  return Outcome::kBackedOff;
 }
 
 bool Acceptor::HasRoom() const {
@@ -132,7 +142,7 @@ void Acceptor::Retry() {
     BackOff(EMFILE);
     return;
   }
-  event_add(readable_.get(), nullptr);
+  Watch();
   AcceptUpTo(kAcceptsPerTurn);
 }
 
@@ -140,7 +150,8 @@ void Acceptor::BackOff(int error) {
   if (!in_episode_) {
     LogWarning(absl::StrCat("cannot accept on ", address_.ToString(), ": ",
                             std::strerror(error),
-                            "; new connections wait until there is room"));
+                            "; new connections wait in the backlog, and "
+                            "accepting is tried again"));
     in_episode_ = true;
   }
   back_off_ = back_off_ == absl::ZeroDuration()

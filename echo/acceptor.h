@@ -14,11 +14,13 @@ namespace echod {
 // Accepts connections from one listening socket, which it owns, and hands them
 // to a callback. Belongs to the thread of its loop.
 //
-// A turn of the loop accepts a bounded number, so that a burst starves nobody.
-// When no descriptor is left, the socket would stay readable and the loop would
-// spin: accepting stops, and is tried again by timer. It stops a little before
-// that, and leaves the last descriptors to the admin plane: gRPC's listener
-// does not survive to find none.
+// A turn of the loop accepts a bounded number, so that a burst starves nobody;
+// failed attempts count, too. When accepting keeps failing (no descriptor or
+// memory is left, or a policy forbids it), or the socket cannot be watched, the
+// socket would stay readable and the loop would spin: accepting stops, and is
+// tried again by timer, with back-off and one log line for the episode. It
+// stops a little before descriptors run out, and leaves the last of them to the
+// rest of the process.
 class Acceptor {
  public:
   struct Callbacks {
@@ -30,7 +32,8 @@ class Acceptor {
     absl::AnyInvocable<void()> on_error;
   };
 
-  // `listening` comes from OpenListenSocket. Accepts from now on.
+  // `listening` comes from OpenListenSocket. Accepts from now on; where the
+  // system has no watch left for the socket, when it has one again.
   Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -44,20 +47,27 @@ class Acceptor {
   // accepted still, until the Acceptor is destroyed.
   void StopHandshakes();
 
-  // Accepts all that waits at this moment. False when some of it has to go on
-  // waiting, since descriptors have run out.
+  // Accepts what waits at this moment, up to a bound. False when some of it has
+  // to go on waiting, most often since descriptors have run out.
   bool AcceptWaiting();
 
   // Whether somebody waits to be accepted.
   bool SomebodyWaits() const;
 
  private:
-  enum class Outcome { kAccepted, kNothingWaits, kExhausted };
+  enum class Outcome {
+    kAccepted,
+    kTryAgain,  // this one failed, and the next may not
+    kNothingWaits,
+    kBackedOff,
+  };
 
   static void OnReadable(evutil_socket_t fd, short what, void* self);
   Outcome AcceptOne();
+  Outcome OnAcceptFailed(int error);
   Outcome AcceptUpTo(int most);
   bool HasRoom() const;
+  void Watch();
   void Retry();
   void BackOff(int error);
 
@@ -69,6 +79,7 @@ class Acceptor {
   const int descriptor_ceiling_;  // connections are to have lower ones
   absl::Duration back_off_ = absl::ZeroDuration();  // zero: accepting
   HandshakeStop handshakes_ = HandshakeStop::kNone;
+  int failures_in_a_row_ = 0;
   bool in_episode_ = false;  // from the first failure until the queue is empty
 };
 

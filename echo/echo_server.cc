@@ -9,36 +9,10 @@
 #include "echo/base/check.h"
 #include "echo/base/logging.h"
 #include "echo/control_error.h"
+#include "echo/event/post_at_end.h"
 
 namespace echod {
 namespace {
-
-// The first is on the main loop, so that a connection which stays there is
-// handed to nobody.
-std::vector<std::unique_ptr<Worker>> MakeWorkers(int count, Clock& clock,
-                                                 EventLoop& main_loop) {
-  std::vector<std::unique_ptr<Worker>> workers;
-  workers.reserve(static_cast<std::size_t>(count));
-  workers.push_back(std::make_unique<Worker>(0, clock, main_loop));
-  for (int i = 1; i < count; ++i) {
-    workers.push_back(std::make_unique<Worker>(i, clock));
-  }
-  return workers;
-}
-
-// Posts a closure to a loop when it is destroyed.
-class PostAtEnd {
- public:
-  PostAtEnd(EventLoop& loop, EventLoop::Closure closure)
-      : loop_(loop), closure_(std::move(closure)) {}
-  PostAtEnd(const PostAtEnd&) = delete;
-  PostAtEnd& operator=(const PostAtEnd&) = delete;
-  ~PostAtEnd() { loop_.Post(std::move(closure_)); }
-
- private:
-  EventLoop& loop_;
-  EventLoop::Closure closure_;
-};
 
 absl::Status ListenerNotFound(const std::string& id) {
   return ControlError(
@@ -57,8 +31,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       start_time_(clock.WallNow()),
       started_(clock.MonotonicNow()),
       published_(std::make_shared<PublishedListeners>()),
-      workers_(MakeWorkers(options_.worker_count, clock, main_loop)),
-      accepted_(workers_.size()),
+      accepted_(static_cast<std::size_t>(options_.worker_count)),
       connections_(main_loop, workers_),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
       drain_timer_(main_loop, [this] { DrainConnections(); }),
@@ -68,6 +41,10 @@ EchoServer::~EchoServer() = default;
 
 absl::Status EchoServer::Start() {
   ECHOD_DCHECK(main_loop_.InLoopThread());
+  if (absl::Status started = StartWorkers(); !started.ok()) {
+    workers_.clear();
+    return started;
+  }
   const std::string& id = options_.listener_id;
   auto stats = std::make_shared<ListenerStats>(options_.worker_count);
   absl::StatusOr<std::unique_ptr<Listener>> listener = Listener::Open(
@@ -78,9 +55,11 @@ absl::Status EchoServer::Start() {
              OnAccept(from, std::move(accepted));
            },
        .on_accepted_all = [this] { HandOver(); }});
-  if (!listener.ok()) return listener.status();
+  if (!listener.ok()) {
+    workers_.clear();
+    return listener.status();
+  }
   for (const auto& worker : workers_) {
-    worker->Start();
     // At once where it is on this loop: it gets sockets without a closure, and
     // the first may be there before a closure's turn comes.
     if (worker->index() == 0) {
@@ -94,6 +73,27 @@ absl::Status EchoServer::Start() {
   listeners_[id] = *std::move(listener);
   Publish();
   state_ = State::kServing;
+  return absl::OkStatus();
+}
+
+absl::Status EchoServer::StartWorkers() {
+  // The first is on the main loop, so that a connection which stays there is
+  // handed to nobody.
+  workers_.push_back(std::make_unique<Worker>(0, clock_, main_loop_));
+  for (int i = 1; i < options_.worker_count; ++i) {
+    absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, clock_);
+    if (!worker.ok()) return worker.status();
+    workers_.push_back(*std::move(worker));
+  }
+  for (const auto& worker : workers_) {
+    const int index = worker->index();
+    absl::Status started = worker->Start([this, index](absl::Status failure) {
+      main_loop_.Post([this, index, failure = std::move(failure)] {
+        OnWorkerFailed(index, failure);
+      });
+    });
+    if (!started.ok()) return started;
+  }
   return absl::OkStatus();
 }
 
@@ -135,6 +135,7 @@ std::size_t EchoServer::LeastLoadedWorker() {
   std::size_t least = 0;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const std::size_t other = (next_worker_ + i) % workers_.size();
+    if (workers_[other]->failed()) continue;
     if (workers_[other]->load() < workers_[least]->load()) least = other;
   }
   return least;
@@ -159,7 +160,7 @@ std::shared_ptr<const EchoServer::PublishedListeners> EchoServer::Published()
 ServerInfo EchoServer::GetServer() const {
   return {.start_time = start_time_,
           .state = state_.load(),
-          .worker_count = static_cast<int>(workers_.size())};
+          .worker_count = options_.worker_count};
 }
 
 Stats EchoServer::GetStats() const {

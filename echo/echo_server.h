@@ -57,8 +57,9 @@ class EchoServer final : public ServerControl {
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;
 
-  // Binds, starts the workers, and accepts as soon as the main loop runs. On an
-  // error nothing is left behind.
+  // Starts the workers, binds, and accepts as soon as the main loop runs. Once.
+  // On an error nothing is left behind: RESOURCE_EXHAUSTED when the system
+  // refuses threads or loops, or what OpenListenSocket says.
   absl::Status Start();
 
   // Begins the drain that ends in `on_stopped`. False when it has begun before.
@@ -67,7 +68,8 @@ class EchoServer final : public ServerControl {
   // Ends the workers and resets what is open. Then `on_stopped`, at once.
   void StopNow();
 
-  // Whether the drain has ended without cutting anybody off.
+  // Whether the drain has ended without cutting anybody off, and no worker has
+  // failed.
   bool DrainedCleanly() const;
 
   // ServerControl.
@@ -97,6 +99,8 @@ class EchoServer final : public ServerControl {
   using PublishedListeners = std::map<std::string, PublishedListener>;
 
   // Main loop only.
+  absl::Status StartWorkers();
+  void OnWorkerFailed(int index, const absl::Status& failure);
   void OnAccept(Listener& listener, Listener::Accepted accepted);
   bool HasRoom() const;
   // Gives the workers what was accepted for them in this turn: one wake-up for
@@ -112,7 +116,6 @@ class EchoServer final : public ServerControl {
   // A listener has closed, or the connections have begun to drain. The last
   // step waits for the workers.
   void OnDrainStep();
-  void OnWorkerEmpty();
   // Connections that ended before they had what they were owed.
   std::int64_t CutOff() const;
   void Publish();
@@ -131,7 +134,7 @@ class EchoServer final : public ServerControl {
   mutable Mutex mutex_;
   std::shared_ptr<const PublishedListeners> published_ ABSL_GUARDED_BY(mutex_);
 
-  // Constant after construction; their threads run from Start on.
+  // Constant after Start.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::vector<AcceptedSocket>> accepted_;  // by worker; main loop
   ConnectionDirectory connections_;
@@ -143,8 +146,8 @@ class EchoServer final : public ServerControl {
   std::int64_t cut_off_before_drain_ = 0;
   absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
   std::size_t drain_steps_left_ = 0;
+  bool worker_failed_ = false;
   bool lost_waiting_ = false;  // somebody connected, and was never accepted
-  std::size_t workers_draining_ = 0;
   Timer grace_timer_;
   Timer drain_timer_;
   Timer deadline_timer_;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "echo/close_reason.h"
 #include "echo/control_error.h"
 #include "echo/echo_server.h"
+#include "echo/event/post_at_end.h"
 
 namespace echod {
 namespace {
@@ -71,18 +73,23 @@ void EchoServer::DrainConnections() {
 
 void EchoServer::OnDrainStep() {
   if (--drain_steps_left_ > 0) return;
-  // Every connection there will be is on a worker, or on its way to one.
-  workers_draining_ = workers_.size();
+  // Every connection there will be is on a worker, or on its way to one. Each
+  // worker holds on to `all_empty` until it has no connections, or has failed.
+  const auto all_empty =
+      std::make_shared<PostAtEnd>(main_loop_, [this] { StopNow(); });
   for (const auto& worker : workers_) {
-    worker->Post([this](Worker& self) {
-      self.NotifyWhenEmpty(
-          [this] { main_loop_.Post([this] { OnWorkerEmpty(); }); });
+    worker->Post([all_empty](Worker& self) mutable {
+      self.NotifyWhenEmpty([all_empty = std::move(all_empty)] {});
     });
   }
 }
 
-void EchoServer::OnWorkerEmpty() {
-  if (--workers_draining_ == 0) StopNow();
+void EchoServer::OnWorkerFailed(int index, const absl::Status& failure) {
+  worker_failed_ = true;
+  LogError(absl::StrCat(
+      "worker ", index, " has failed, and its connections are reset: ",
+      failure.message(), "; echod drains the others and ends"));
+  BeginDrain({});
 }
 
 void EchoServer::StopNow() {
@@ -110,7 +117,7 @@ std::int64_t EchoServer::CutOff() const {
 }
 
 bool EchoServer::DrainedCleanly() const {
-  return CutOff() == cut_off_before_drain_ && !lost_waiting_;
+  return CutOff() == cut_off_before_drain_ && !lost_waiting_ && !worker_failed_;
 }
 
 }  // namespace echod

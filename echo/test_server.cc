@@ -19,12 +19,13 @@ TestServer::TestServer(EchoServerOptions options) {
   options.on_stopped = [this] { stopped_.set_value(); };
   std::promise<void> ready;
   thread_ = std::thread([this, &ready, &options] {
-    loop_ = std::make_unique<EventLoop>();
+    loop_ = *EventLoop::Create();
     server_ = std::make_unique<EchoServer>(*loop_, clock_, std::move(options));
     const absl::Status started = server_->Start();
     ECHOD_CHECK(started.ok());
     ready.set_value();
-    loop_->Run();
+    const absl::Status ended = loop_->Run();
+    ECHOD_CHECK(ended.ok());
     server_.reset();
     loop_.reset();
   });

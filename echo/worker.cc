@@ -3,11 +3,13 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "echo/base/check.h"
 #include "echo/base/logging.h"
+#include "echo/base/resource_error.h"
 
 namespace echod {
 namespace {
@@ -20,8 +22,13 @@ constexpr absl::Duration kSweepInterval = absl::Milliseconds(20);
 
 }  // namespace
 
-Worker::Worker(int index, Clock& clock)
-    : Worker(index, clock, std::make_unique<EventLoop>(), nullptr) {}
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(int index,
+                                                       Clock& clock) {
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  return std::unique_ptr<Worker>(
+      new Worker(index, clock, *std::move(loop), nullptr));
+}
 
 Worker::Worker(int index, Clock& clock, EventLoop& loop)
     : Worker(index, clock, nullptr, &loop) {}
@@ -44,12 +51,25 @@ Worker::~Worker() {
   Join();
 }
 
-void Worker::Start() {
-  if (own_loop_ == nullptr) return;
-  thread_ = std::thread([this] {
-    pthread_setname_np(pthread_self(), absl::StrCat("worker-", index_).c_str());
-    loop_.Run();
-  });
+absl::Status Worker::Start(absl::AnyInvocable<void(absl::Status)> on_failed) {
+  if (own_loop_ == nullptr) return absl::OkStatus();
+  on_failed_ = std::move(on_failed);
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error& error) {
+    return ResourceError("start a worker thread", error.code().value());
+  }
+  return absl::OkStatus();
+}
+
+void Worker::Run() {
+  pthread_setname_np(pthread_self(), absl::StrCat("worker-", index_).c_str());
+  absl::Status ended = loop_.Run();
+  if (ended.ok()) return;
+  failed_.store(true, std::memory_order_relaxed);
+  CloseAll();
+  loop_.FinishDeferredFrees();
+  on_failed_(std::move(ended));
 }
 
 void Worker::Stop() {

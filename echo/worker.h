@@ -15,6 +15,8 @@
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/base/socket_address.h"
@@ -41,8 +43,10 @@ struct AcceptedSocket {
 // for the loop's thread only, and so for what is posted.
 class Worker {
  public:
-  // On a loop and a thread of its own.
-  Worker(int index, Clock& clock);
+  // On a loop and a thread of its own. RESOURCE_EXHAUSTED when the system has
+  // no loop for it.
+  static absl::StatusOr<std::unique_ptr<Worker>> Create(int index,
+                                                        Clock& clock);
   // On a loop that somebody else runs, and that outlives the worker.
   Worker(int index, Clock& clock, EventLoop& loop);
   // Stops and joins.
@@ -50,8 +54,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread, where it has its own. Once.
-  void Start();
+  // Starts the thread, where it has its own; RESOURCE_EXHAUSTED when there
+  // cannot be another. Once. `on_failed` is called on that thread, as the last
+  // thing it does, if the system fails its loop: the connections have been
+  // reset then, for kShutdown, and what is posted later is dropped.
+  absl::Status Start(absl::AnyInvocable<void(absl::Status)> on_failed);
   // Closes what is open, for kShutdown, and ends the thread; what is posted
   // later is dropped. Once. Thread-safe for a worker with a thread of its own;
   // for another, on the loop's thread.
@@ -70,6 +77,9 @@ class Worker {
 
   // Connections it has, and those on their way to it. Thread-safe.
   std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
+
+  // Whether the system has failed its loop. Thread-safe.
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
   int index() const { return index_; }
 
@@ -119,6 +129,7 @@ class Worker {
 
   Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
          EventLoop* loop);
+  void Run();
   void CloseAll();
   void OnClosed(Connection& connection, CloseReason reason);
   void ContinueSweeps();
@@ -131,8 +142,10 @@ class Worker {
   Clock& clock_;
 
   std::atomic<std::int64_t> load_{0};
+  std::atomic<bool> failed_{false};
   const std::unique_ptr<EventLoop> own_loop_;  // null: somebody else's
   EventLoop& loop_;
+  absl::AnyInvocable<void(absl::Status)> on_failed_;
   std::thread thread_;
 
   // Loop thread only.

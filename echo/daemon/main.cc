@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -31,7 +32,7 @@ namespace {
 
 // Exit statuses, besides 0 after a clean drain.
 constexpr int kExitCutOff = 1;     // somebody was cut off, or a second signal
-constexpr int kExitCannotRun = 2;  // a bad flag, a taken port, no permission
+constexpr int kExitCannotRun = 2;  // a bad flag, a taken port, no resources
 
 // How long RPCs may take to end once the data plane is gone.
 constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
@@ -63,6 +64,8 @@ std::string Hostname() {
   return name;
 }
 
+constexpr int kEndingSignals[] = {SIGTERM, SIGINT};
+
 // The signals that end the process are kept back until somebody watches for
 // them, so that one that comes early is not lost: as the first process of a
 // container echod would not even die of it. Threads inherit this, so that the
@@ -70,23 +73,31 @@ std::string Hostname() {
 sigset_t EndingSignals() {
   sigset_t signals;
   sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
+  for (const int signal : kEndingSignals) sigaddset(&signals, signal);
   return signals;
 }
 
 // The two planes and the loop that they share.
 class Daemon {
  public:
-  explicit Daemon(DaemonConfig config)
-      : config_(std::move(config)), server_(loop_, SystemClock(), Options()) {}
+  Daemon(DaemonConfig config, std::unique_ptr<EventLoop> loop)
+      : config_(std::move(config)),
+        loop_(std::move(loop)),
+        server_(*loop_, SystemClock(), Options()) {}
 
   absl::Status Start() {
+    for (const int signal : kEndingSignals) {
+      auto watcher =
+          SignalWatcher::Create(*loop_, signal, [this] { OnSignal(); });
+      if (!watcher.ok()) return watcher.status();
+      signal_watchers_.push_back(*std::move(watcher));
+    }
     if (!config_.port_file.empty()) {
       absl::Status removed = RemovePortFile(config_.port_file);
       if (!removed.ok()) return removed;
     }
     if (absl::Status started = server_.Start(); !started.ok()) {
+      if (absl::IsResourceExhausted(started)) return started;
       return absl::Status(started.code(),
                           absl::StrCat("flag --listen: ", started.message()));
     }
@@ -111,14 +122,18 @@ class Daemon {
 
   // Until the data plane has ended; then the exit status.
   int Run() {
-    const SignalWatcher terminate(loop_, SIGTERM, [this] { OnSignal(); });
-    const SignalWatcher interrupt(loop_, SIGINT, [this] { OnSignal(); });
     const sigset_t watched = EndingSignals();
     pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
-    loop_.Run();
+    const absl::Status ended = loop_->Run();
+    if (!ended.ok()) {
+      LogError(absl::StrCat("the main loop has failed: ", ended.message(),
+                            "; echod ends, and resets what is connected"));
+      admin_->SetServing(false);
+      server_.StopNow();
+    }
     // Last, so that an operator can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
-    const bool clean = server_.DrainedCleanly();
+    const bool clean = ended.ok() && server_.DrainedCleanly();
     LogInfo(clean ? "stopped: every connection got what it was owed"
                   : "stopped: some connections were cut off");
     return clean && signals_ < 2 ? 0 : kExitCutOff;
@@ -139,7 +154,7 @@ class Daemon {
       }
     };
     options.on_draining = [this] { admin_->SetServing(false); };
-    options.on_stopped = [this] { loop_.Stop(); };
+    options.on_stopped = [this] { loop_->Stop(); };
     return options;
   }
 
@@ -169,7 +184,8 @@ class Daemon {
 
   const DaemonConfig config_;
   int signals_ = 0;
-  EventLoop loop_;
+  const std::unique_ptr<EventLoop> loop_;
+  std::vector<std::unique_ptr<SignalWatcher>> signal_watchers_;
   EchoServer server_;
   std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
 };
@@ -199,7 +215,9 @@ int Main(int argc, char** argv) {
     return CannotRun(enough);
   }
 
-  Daemon daemon(*std::move(config));
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return CannotRun(loop.status());
+  Daemon daemon(*std::move(config), *std::move(loop));
   if (absl::Status started = daemon.Start(); !started.ok()) {
     return CannotRun(started);
   }

@@ -1,45 +1,74 @@
 #include "echo/event/event_loop.h"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 
 #include "echo/base/check.h"
+#include "echo/base/resource_error.h"
 
 namespace echod {
 namespace {
 
+// Null, with errno, when the system refuses.
 EventBasePtr NewBase() {
   event_config* const config = event_config_new();
   ECHOD_CHECK(config != nullptr);
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
   EventBasePtr base(event_base_new_with_config(config));
+  const int error = errno;
   event_config_free(config);
-  ECHOD_CHECK(base != nullptr);
+  errno = error;
   return base;
+}
+
+absl::Status CannotCreate(int error) {
+  return ResourceError("create an event loop", error);
 }
 
 }  // namespace
 
-EventLoop::EventLoop()
-    : base_(NewBase()),
-      wake_up_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
+  errno = 0;
+  EventBasePtr base = NewBase();
+  if (base == nullptr) return CannotCreate(errno);
+  UniqueFd wake_up_fd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake_up_fd.valid()) return CannotCreate(errno);
+  UniqueFd poller_fd(epoll_create1(EPOLL_CLOEXEC));
+  if (!poller_fd.valid()) return CannotCreate(errno);
+  auto loop = std::unique_ptr<EventLoop>(new EventLoop(
+      std::move(base), std::move(wake_up_fd), std::move(poller_fd)));
+  if (const int error = loop->WatchOwnDescriptors(); error != 0) {
+    return CannotCreate(error);
+  }
+  return loop;
+}
+
+EventLoop::EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd)
+    : base_(std::move(base)),
+      wake_up_fd_(std::move(wake_up_fd)),
+      wake_up_event_(event_new(base_.get(), wake_up_fd_.get(),
+                               EV_READ | EV_PERSIST, &EventLoop::OnWakeUp,
+                               this)),
       thread_(std::this_thread::get_id()),
-      read_poller_(base_.get()) {
-  ECHOD_CHECK(wake_up_fd_.valid());
-  wake_up_event_.reset(event_new(base_.get(), wake_up_fd_.get(),
-                                 EV_READ | EV_PERSIST, &EventLoop::OnWakeUp,
-                                 this));
+      read_poller_(base_.get(), std::move(poller_fd)) {
   ECHOD_CHECK(wake_up_event_ != nullptr);
-  ECHOD_CHECK(event_add(wake_up_event_.get(), nullptr) == 0);
+}
+
+int EventLoop::WatchOwnDescriptors() {
+  if (event_add(wake_up_event_.get(), nullptr) != 0) return errno;
+  return read_poller_.Begin();
 }
 
 EventLoop::~EventLoop() = default;
 
-void EventLoop::Run() {
+absl::Status EventLoop::Run() {
   thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY);
+  const bool failed = event_base_loop(base_.get(), EVLOOP_NO_EXIT_ON_EMPTY) < 0;
+  const int error = errno;
 
   std::vector<Closure> left;
   {
@@ -49,6 +78,7 @@ void EventLoop::Run() {
   }
   left.clear();
   FinishDeferredFrees();
+  return failed ? ResourceError("wait for events", error) : absl::OkStatus();
 }
 
 void EventLoop::Stop() {

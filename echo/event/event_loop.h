@@ -2,11 +2,14 @@
 #define ECHO_EVENT_EVENT_LOOP_H_
 
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "echo/base/mutex.h"
 #include "echo/base/unique_fd.h"
 #include "echo/event/libevent.h"
@@ -23,14 +26,18 @@ class EventLoop {
  public:
   using Closure = absl::AnyInvocable<void()>;
 
-  EventLoop();
+  // RESOURCE_EXHAUSTED, with the limit to raise, when the system has no
+  // descriptor, epoll watch or memory for it.
+  static absl::StatusOr<std::unique_ptr<EventLoop>> Create();
   // Not while Run is running. Objects made on the base are gone before.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
   // Takes the loop over for the calling thread, and runs it until Stop. Once.
-  void Run();
+  // An error when the system failed to poll: the loop has ended then, too, and
+  // what is made on its base gets no more events.
+  absl::Status Run();
 
   // Ends Run after the closures that were posted before. Thread-safe.
   void Stop();
@@ -56,13 +63,16 @@ class EventLoop {
   ReadPoller& read_poller() { return read_poller_; }
 
  private:
+  EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd);
+  // 0, or an errno.
+  int WatchOwnDescriptors();
   static void OnWakeUp(evutil_socket_t fd, short what, void* self);
   void RunPosted();
 
   // Constant after construction.
   const EventBasePtr base_;
   const UniqueFd wake_up_fd_;  // an eventfd
-  EventPtr wake_up_event_;
+  const EventPtr wake_up_event_;
 
   std::atomic<std::thread::id> thread_;
 

@@ -1,29 +1,40 @@
 #include "echo/event/event_loop.h"
 
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "echo/event/signal_watcher.h"
 #include "echo/event/timer.h"
 #include "gtest/gtest.h"
+#include "tests/support/refused_system_call.h"
 
 namespace echod {
 namespace {
 
+using testing::RefuseSystemCall;
+
 TEST(EventLoopTest, RunsClosuresOfEachThreadInOrderOnItsOwnThread) {
   constexpr int kThreads = 4;
   constexpr int kClosures = 1000;
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   std::thread::id loop_thread;
   std::vector<std::vector<int>> seen(kThreads);
   std::thread runner([&] {
     loop_thread = std::this_thread::get_id();
-    loop.Run();
+    EXPECT_TRUE(loop.Run().ok());
   });
   std::vector<std::thread> posters;
   for (int i = 0; i < kThreads; ++i) {
@@ -56,7 +67,8 @@ struct Tracker {
 };
 
 TEST(EventLoopTest, DestroysClosuresOnItsThreadRunOrNot) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   std::thread::id run_died_on;
   std::thread::id left_died_on;
   bool left_ran = false;
@@ -68,7 +80,7 @@ TEST(EventLoopTest, DestroysClosuresOnItsThreadRunOrNot) {
   std::thread::id loop_thread;
   std::thread runner([&] {
     loop_thread = std::this_thread::get_id();
-    loop.Run();
+    EXPECT_TRUE(loop.Run().ok());
   });
   runner.join();
   EXPECT_EQ(run_died_on, loop_thread);
@@ -77,9 +89,10 @@ TEST(EventLoopTest, DestroysClosuresOnItsThreadRunOrNot) {
 }
 
 TEST(EventLoopTest, DropsWhatIsPostedAfterItsEnd) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   loop.Stop();
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   bool ran = false;
   auto token = std::make_shared<int>(0);
   const std::weak_ptr<int> alive = token;
@@ -98,7 +111,8 @@ struct PostsAtEnd {
 };
 
 TEST(EventLoopTest, AClosureMayPostFromItsDestructor) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   bool ran = false;
   auto poster =
       std::unique_ptr<PostsAtEnd>(new PostsAtEnd{.loop = loop, .ran = &ran});
@@ -106,12 +120,13 @@ TEST(EventLoopTest, AClosureMayPostFromItsDestructor) {
     // Two turns on, so that the destructor's closure comes before the end.
     loop.Post([&loop] { loop.Post([&loop] { loop.Stop(); }); });
   });
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   EXPECT_TRUE(ran);
 }
 
 TEST(EventLoopTest, WhatAClosurePostsWaitsForTheNextTurn) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   std::vector<int> order;
   loop.Post([&] {
     order.push_back(1);
@@ -121,25 +136,76 @@ TEST(EventLoopTest, WhatAClosurePostsWaitsForTheNextTurn) {
     });
   });
   loop.Post([&] { order.push_back(2); });
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(order, std::vector<int>({1, 2, 3}));
 }
 
+// On a thread on which the system refuses a call.
+void OnRestrictedThread(int refused_call, int error,
+                        const std::function<void()>& body) {
+  std::thread thread([&] {
+    ASSERT_TRUE(RefuseSystemCall(refused_call, error));
+    body();
+  });
+  thread.join();
+}
+
+TEST(EventLoopTest, NamesTheLimitThatKeepsItFromBeingCreated) {
+  struct Case {
+    int call;
+    int error;
+    absl::string_view limit;
+  };
+  for (const auto& [call, error, limit] :
+       {Case{SYS_epoll_create1, EMFILE, "ulimit -n"},
+        Case{SYS_eventfd2, ENFILE, "fs.file-max"},
+        Case{SYS_epoll_ctl, ENOSPC, "fs.epoll.max_user_watches"}}) {
+    OnRestrictedThread(call, error, [limit = limit] {
+      const auto loop = EventLoop::Create();
+      ASSERT_EQ(loop.status().code(), absl::StatusCode::kResourceExhausted);
+      EXPECT_TRUE(absl::StrContains(loop.status().message(), limit))
+          << loop.status();
+    });
+  }
+}
+
+TEST(EventLoopTest, RunReturnsWhatKeptItFromPolling) {
+  OnRestrictedThread(SYS_epoll_wait, ENOMEM, [] {
+    const auto owned = *EventLoop::Create();
+    EventLoop& loop = *owned;
+    EXPECT_EQ(loop.Run().code(), absl::StatusCode::kResourceExhausted);
+    bool ran = false;
+    loop.Post([&ran] { ran = true; });
+    EXPECT_FALSE(ran);
+  });
+}
+
+TEST(SignalWatcherTest, SaysThatNoWatchIsLeft) {
+  const auto owned = *EventLoop::Create();
+  // Not watched yet: libevent adds its own descriptor for the first signal.
+  OnRestrictedThread(SYS_epoll_ctl, ENOSPC, [&] {
+    EXPECT_EQ(SignalWatcher::Create(*owned, SIGUSR2, [] {}).status().code(),
+              absl::StatusCode::kResourceExhausted);
+  });
+}
+
 TEST(TimerTest, FiresOnce) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   int fired = 0;
   Timer timer(loop, [&] { ++fired; });
   Timer end(loop, [&] { loop.Stop(); });
   timer.Arm(absl::ZeroDuration());
   end.Arm(absl::Milliseconds(20));
   EXPECT_TRUE(timer.armed());
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(fired, 1);
   EXPECT_FALSE(timer.armed());
 }
 
 TEST(TimerTest, ArmingAgainReplacesAndDisarmingTakesBack) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   int fired = 0;
   Timer later(loop, [&] { ++fired; });
   Timer never(loop, [&] { ++fired; });
@@ -149,12 +215,13 @@ TEST(TimerTest, ArmingAgainReplacesAndDisarmingTakesBack) {
   never.Arm(-absl::Seconds(1));
   never.Disarm();
   end.Arm(absl::Milliseconds(20));
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(fired, 0);
 }
 
 TEST(TimerTest, MayArmItselfAgain) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   int fired = 0;
   Timer* self = nullptr;
   Timer timer(loop, [&] {
@@ -163,21 +230,23 @@ TEST(TimerTest, MayArmItselfAgain) {
   });
   self = &timer;
   timer.Arm(absl::ZeroDuration());
-  loop.Run();
+  EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(fired, 3);
 }
 
 TEST(SignalWatcherTest, CallsBackOnTheLoop) {
-  EventLoop loop;
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
   int signals = 0;
   {
-    const SignalWatcher watcher(loop, SIGUSR1, [&] {
+    const auto watcher = SignalWatcher::Create(loop, SIGUSR1, [&] {
       EXPECT_TRUE(loop.InLoopThread());
       if (++signals == 2) return loop.Stop();
       raise(SIGUSR1);
     });
+    ASSERT_TRUE(watcher.ok());
     raise(SIGUSR1);
-    loop.Run();
+    EXPECT_TRUE(loop.Run().ok());
   }
   EXPECT_EQ(signals, 2);
 }

@@ -1,5 +1,6 @@
 #include "echo/event/read_poller.h"
 
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
@@ -14,15 +15,18 @@ constexpr std::size_t kFetchAhead = 4;
 
 }  // namespace
 
-ReadPoller::ReadPoller(event_base* base)
+ReadPoller::ReadPoller(event_base* base, UniqueFd epoll_fd)
     : base_(base),
       events_(kMostEvents),
-      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      epoll_fd_(std::move(epoll_fd)),
       epoll_event_(event_new(base, epoll_fd_.get(), EV_READ | EV_PERSIST,
                              &ReadPoller::OnPolled, this)) {
-  ECHOD_CHECK(epoll_fd_.valid() && epoll_event_ != nullptr);
-  ECHOD_CHECK(event_add(epoll_event_.get(), nullptr) == 0);
+  ECHOD_CHECK(epoll_event_ != nullptr);
   for (std::int16_t i = kMostEvents; i > 0;) free_events_.push_back(--i);
+}
+
+int ReadPoller::Begin() {
+  return event_add(epoll_event_.get(), nullptr) == 0 ? 0 : errno;
 }
 
 void ReadPoller::Start(FdWatcher& watcher) {

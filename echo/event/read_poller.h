@@ -30,9 +30,13 @@ class ReadPoller {
   // The others are served so many in a turn of the loop at most.
   static constexpr int kBatch = 512;
 
-  explicit ReadPoller(event_base* base);
+  // `epoll_fd` is a new epoll instance.
+  ReadPoller(event_base* base, UniqueFd epoll_fd);
   ReadPoller(const ReadPoller&) = delete;
   ReadPoller& operator=(const ReadPoller&) = delete;
+
+  // Before anything else: 0, or an errno when the system has no watch left.
+  int Begin();
 
   // For FdWatcher, which see. Both may be called from a watcher's callback; a
   // stopped watcher is not looked at again.

@@ -1,0 +1,16 @@
+#ifndef ECHO_BASE_RESOURCE_ERROR_H_
+#define ECHO_BASE_RESOURCE_ERROR_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace echod {
+
+// RESOURCE_EXHAUSTED: the system refused, with `error` (an errno), what
+// `attempt` names, such as "create an event loop". The message names the limit
+// that stands in the way and how to raise it. Thread-safe.
+absl::Status ResourceError(absl::string_view attempt, int error);
+
+}  // namespace echod
+
+#endif  // ECHO_BASE_RESOURCE_ERROR_H_
