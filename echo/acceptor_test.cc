@@ -102,7 +102,7 @@ TEST_P(RefusedAcceptTest, BacksOffAndTheLoopGoesOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Errors, RefusedAcceptTest,
-                         ::testing::Values(EPERM, ECONNABORTED, EPROTO, ENOMEM,
+                         ::testing::Values(EPERM, ECONNABORTED, EPROTO,
                                            ENETDOWN));
 
 TEST(AcceptorTest, AcceptsWhereTheSocketCannotBeWatched) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/time/time.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
@@ -32,10 +33,11 @@ class AdminClient {
   template <typename Request, typename Response>
   grpc::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                  const Request&, Response*),
-                    const Request& request, Response* response) {
+                    const Request& request, Response* response,
+                    absl::Duration timeout = absl::Seconds(30)) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::seconds(30));
+                         absl::ToChronoMilliseconds(timeout));
     return (stub_.get()->*method)(&context, request, response);
   }
 

@@ -48,9 +48,11 @@ class ServerProcess {
     int cpu = -1;                        // the only one it may use; -1: any
     std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE; 0: as it is
     bool without_ipv6 = false;           // as on a host where IPv6 is off
+    bool may_fail = false;               // see started()
+    std::function<void()> in_child = [] {};  // called before the program is
   };
 
-  // Returns once everything accepts.
+  // Returns once everything accepts, or, where it may fail, the process ended.
   explicit ServerProcess(const Options& options);
   explicit ServerProcess(const std::vector<std::string>& flags = {})
       : ServerProcess(Options{.flags = flags}) {}
@@ -58,6 +60,8 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  // Whether it accepts; if not it has ended, as WaitForExit says.
+  bool started() const { return started_; }
   pid_t pid() const { return pid_; }
   // From the port file, as it is now.
   SocketAddress echo_address() const;
@@ -80,6 +84,7 @@ class ServerProcess {
   const std::string directory_;  // deleted with it
   const std::string port_file_;
   std::string admin_address_;
+  bool started_ = false;
   pid_t pid_ = -1;
   UniqueFd pid_fd_;
 };

@@ -1,0 +1,230 @@
+// Goes through every call by which the server asks the system for something,
+// and lets each fail in turn, once and for good, at every place where a short
+// life of the server makes it. Whatever fails, the process neither aborts nor
+// hangs, its exit status says what happened, and one failure costs at most the
+// connection that it met.
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/admin_client.h"
+#include "tests/fault/fault_injector.h"
+#include "tests/support/conversation.h"
+#include "tests/support/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::testing {
+namespace {
+
+using e2e::AdminClient;
+using Counts = std::array<std::int64_t, kFaultCallCount>;
+
+// What each call may fail with, when nothing is wrong with its arguments.
+int LikelyError(FaultCall call) {
+  switch (call) {
+    case kFault_accept4:
+      return ECONNABORTED;
+    case kFault_epoll_ctl:
+      return ENOSPC;
+    case kFault_bind:
+    case kFault_listen:
+      return EADDRINUSE;
+    case kFault_epoll_create1:
+    case kFault_eventfd:
+    case kFault_open:
+    case kFault_openat:
+    case kFault_pipe2:
+    case kFault_socket:
+    case kFault_socketpair:
+    case kFault_fcntl:
+    case kFault_dup2:
+      return EMFILE;
+    case kFault_eventfd_read:
+    case kFault_eventfd_write:
+    case kFault_pthread_create:
+      return EAGAIN;
+    case kFault_getpeername:
+    case kFault_shutdown:
+      return ENOTCONN;
+    case kFault_rename:
+    case kFault_unlink:
+    case kFault_write:
+    case kFault_writev:
+      return ENOSPC;
+    default:
+      return ENOMEM;
+  }
+}
+
+// When the fault begins.
+enum class Phase { kStart, kRun };
+
+struct Life {
+  bool started = false;
+  bool served_at_last = false;  // a client that came after everything
+  int exit_status = -1;
+  Counts at_start = {};  // calls until it accepted
+  Counts in_all = {};
+};
+
+class FaultSweepTest
+    : public ::testing::TestWithParam<std::pair<Phase, FaultCall>> {
+ protected:
+  static constexpr absl::Duration kPatience = absl::Seconds(10);
+
+  // A server's life, with at most one fault.
+  Life Live(const std::optional<FaultInjector::Fault>& fault) {
+    FaultInjector injector;
+    const auto [phase, call] = GetParam();
+    // Nothing has to succeed where the fault stays.
+    const bool stays =
+        fault.has_value() && fault->fails == FaultInjector::kForGood;
+    const TcpClient::Options client = {
+        .receive_buffer = 4096,
+        .timeout = stays ? absl::Milliseconds(100) : kPatience};
+    if (fault.has_value() && phase == Phase::kStart) injector.Arm(*fault);
+    Life life;
+    ServerProcess server(
+        {.flags = {"--workers=2", "--mode=raw", "--drain_timeout=500ms"},
+         .may_fail = true,
+         .in_child = injector.Enter()});
+    life.started = server.started();
+    life.at_start = Seen(injector);
+    if (life.started) {
+      AdminClient admin(server);
+      if (fault.has_value() && phase == Phase::kRun) injector.Arm(*fault);
+      Exercise(server, admin, client, stays);
+      life.served_at_last = Serves(server, client);
+      server.Signal(SIGTERM);
+    }
+    life.exit_status = server.WaitForExit(kPatience);
+    life.in_all = Seen(injector);
+    return life;
+  }
+
+ private:
+  static Counts Seen(const FaultInjector& injector) {
+    Counts counts;
+    for (int i = 0; i < kFaultCallCount; ++i) {
+      counts[static_cast<std::size_t>(i)] =
+          injector.seen(static_cast<FaultCall>(i));
+    }
+    return counts;
+  }
+
+  static bool Serves(const ServerProcess& server,
+                     const TcpClient::Options& options) {
+    std::optional<TcpClient> client =
+        TcpClient::Connect(server.echo_address(), options);
+    return client.has_value() && client->Send("ping") &&
+           client->Read(4) == "ping";
+  }
+
+  // A little of everything that a server does. What fails of it is not looked
+  // at: the fault may have met it.
+  static void Exercise(ServerProcess& server, AdminClient& admin,
+                       const TcpClient::Options& options, bool stays) {
+    Serves(server, options);
+    std::optional<TcpClient> slow =
+        TcpClient::Connect(server.echo_address(), options);
+    std::optional<TcpClient> other =
+        TcpClient::Connect(server.echo_address(), options);
+    if (slow.has_value()) {
+      const std::size_t sent = slow->SendSome(Pattern(8 * 1024 * 1024));
+      slow->Read(sent);
+    }
+    const absl::Duration timeout = stays ? absl::Milliseconds(200) : kPatience;
+    admin::v1::Stats stats;
+    admin.Call(&AdminClient::Stub::GetStats, admin::v1::GetStatsRequest(),
+               &stats, timeout);
+    admin::v1::ListConnectionsRequest list;
+    list.set_view(admin::v1::CONNECTION_VIEW_FULL);
+    admin::v1::ListConnectionsResponse connections;
+    admin.Call(&AdminClient::Stub::ListConnections, list, &connections,
+               timeout);
+    admin::v1::UpdateListenerRequest move;
+    move.mutable_listener()->set_name("listeners/default");
+    move.mutable_listener()->set_address("127.0.0.2");
+    admin::v1::Listener moved;
+    admin.Call(&AdminClient::Stub::UpdateListener, move, &moved, timeout);
+    if (connections.connections_size() > 0) {
+      admin::v1::CloseConnectionRequest close;
+      close.set_name(connections.connections(0).name());
+      admin::v1::Connection closed;
+      admin.Call(&AdminClient::Stub::CloseConnection, close, &closed, timeout);
+    }
+    if (other.has_value()) other->Reset();
+  }
+};
+
+TEST_P(FaultSweepTest, NeitherAbortsNorHangs) {
+  const auto [phase, call] = GetParam();
+  const auto index = static_cast<std::size_t>(call);
+  const Life well = Live(std::nullopt);
+  ASSERT_TRUE(well.started);
+  EXPECT_TRUE(well.served_at_last);
+  EXPECT_EQ(well.exit_status, 0);
+  const std::int64_t places = phase == Phase::kStart
+                                  ? well.at_start[index]
+                                  : well.in_all[index] - well.at_start[index];
+  if (places == 0) return;  // the server does not make it then
+
+  FaultInjector::Fault fault = {.call = call, .error = LikelyError(call)};
+  constexpr std::int64_t kMostPlaces = 40;
+  for (std::int64_t place = 0; place < std::min(places, kMostPlaces); ++place) {
+    SCOPED_TRACE(absl::StrCat("once, after ", place, " calls"));
+    fault.passes = place;
+    fault.fails = 1;
+    const Life once = Live(fault);
+    if (!once.started) {
+      EXPECT_EQ(once.exit_status, 2);
+    } else if (once.served_at_last) {
+      EXPECT_GE(once.exit_status, 0);
+    } else {
+      EXPECT_EQ(once.exit_status, 1);
+    }
+  }
+  SCOPED_TRACE("for good");
+  fault.passes = 0;
+  fault.fails = FaultInjector::kForGood;
+  const Life ever = Live(fault);
+  if (ever.started) {
+    EXPECT_GE(ever.exit_status, 0);
+    EXPECT_LE(ever.exit_status, 1);
+  } else {
+    EXPECT_EQ(ever.exit_status, 2);
+  }
+}
+
+std::vector<std::pair<Phase, FaultCall>> EveryCall() {
+  std::vector<std::pair<Phase, FaultCall>> all;
+  for (int i = 0; i < kFaultCallCount; ++i) {
+    all.emplace_back(Phase::kStart, static_cast<FaultCall>(i));
+    all.emplace_back(Phase::kRun, static_cast<FaultCall>(i));
+  }
+  return all;
+}
+
+std::string CaseName(
+    const ::testing::TestParamInfo<FaultSweepTest::ParamType>& test) {
+  const auto [phase, call] = test.param;
+  return absl::StrCat(kFaultCallNames[call],
+                      phase == Phase::kStart ? "_at_start" : "_later");
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryCall, FaultSweepTest,
+                         ::testing::ValuesIn(EveryCall()), CaseName);
+
+}  // namespace
+}  // namespace echod::testing

@@ -1,0 +1,139 @@
+// What the real program does when the system refuses what it asks for: one test
+// for each way that has gone wrong, or could easily.
+
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "src/proto/grpc/health/v1/health.grpc.pb.h"
+#include "tests/e2e/admin_client.h"
+#include "tests/fault/fault_injector.h"
+#include "tests/support/conversation.h"
+#include "tests/support/eventually.h"
+#include "tests/support/server_process.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod::testing {
+namespace {
+
+using e2e::AdminClient;
+using End = TcpClient::End;
+using grpc::health::v1::HealthCheckResponse;
+
+class FaultTest : public ::testing::Test {
+ protected:
+  ServerProcess::Options Options(const std::vector<std::string>& flags = {}) {
+    return {.flags = flags, .in_child = injector_.Enter()};
+  }
+
+  // Waits until a call has been made to fail.
+  bool HasFailed() {
+    return Eventually([this] { return injector_.failed() > 0; });
+  }
+
+  FaultInjector injector_;
+};
+
+// What health checks say, or nothing when they get no answer.
+std::optional<HealthCheckResponse::ServingStatus> Health(AdminClient& admin) {
+  const auto stub = grpc::health::v1::Health::NewStub(admin.channel());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::seconds(10));
+  HealthCheckResponse response;
+  const grpc::Status status = stub->Check(&context, {}, &response);
+  if (!status.ok()) return std::nullopt;
+  return response.status();
+}
+
+// The epoll watches of a user can be used up by another process of his.
+TEST_F(FaultTest, AConnectionThatCannotBeWatchedIsReset) {
+  ServerProcess server(Options({"--workers=1"}));
+  TcpClient before = server.Connect();
+  ASSERT_TRUE(Echoes(before, "before"));
+  injector_.Arm({.call = kFault_epoll_ctl, .error = ENOSPC});
+  TcpClient unwatched = server.Connect();
+  EXPECT_EQ(unwatched.WaitForEnd(), End::kReset);
+  EXPECT_TRUE(Echoes(before, "the others live"));
+  injector_.Disarm();
+  TcpClient after = server.Connect();
+  EXPECT_TRUE(Echoes(after, "after"));
+  AdminClient admin(server);
+  EXPECT_EQ(
+      admin.Stats().total().connections_closed_total().at("resource_exhausted"),
+      1);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+TEST_F(FaultTest, AcceptingThatIsForbiddenLeavesTheServerAlive) {
+  ServerProcess server(Options({"--workers=1"}));
+  TcpClient before = server.Connect();
+  ASSERT_TRUE(Echoes(before, "before"));
+  injector_.Arm({.call = kFault_accept4, .error = EPERM, .thread = "echod"});
+  TcpClient waiting = server.Connect();
+  ASSERT_TRUE(HasFailed());
+  EXPECT_TRUE(Echoes(before, "the others live"));
+  injector_.Disarm();
+  EXPECT_TRUE(Echoes(waiting, "accepted at last"));
+  injector_.Arm({.call = kFault_accept4, .error = EPERM, .thread = "echod"});
+  const TcpClient never = server.Connect();
+  server.Signal(SIGTERM);
+  EXPECT_EQ(before.WaitForEnd(), End::kEof);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+class LoopFaultTest : public FaultTest,
+                      public ::testing::WithParamInterface<std::string> {};
+
+// The loop of the main thread, and of another.
+TEST_P(LoopFaultTest, ALoopThatFailsEndsTheServerWithOne) {
+  ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
+  TcpClient first = server.Connect();
+  ASSERT_TRUE(Echoes(first, "on the main loop"));
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(second, "on the other"));
+  injector_.Arm({.call = kFault_epoll_wait,
+                 .error = ENOMEM,
+                 .fails = 1,
+                 .thread = GetParam()});
+  first.Send("wake ");
+  second.Send("up");
+  ASSERT_TRUE(HasFailed());
+  first.FinishSending();
+  second.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Loops, LoopFaultTest,
+                         ::testing::Values("echod", "worker-1"));
+
+// Health says so while the connections of the others drain.
+TEST_F(FaultTest, HealthFailsWithAWorker) {
+  ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
+  TcpClient lives = server.Connect();
+  ASSERT_TRUE(lives.Send("half a"));
+  TcpClient dies = server.Connect();
+  ASSERT_TRUE(Echoes(dies, "on the other"));
+  AdminClient admin(server);
+  ASSERT_EQ(Health(admin), HealthCheckResponse::SERVING);
+  injector_.Arm({.call = kFault_epoll_wait,
+                 .error = ENOMEM,
+                 .fails = 1,
+                 .thread = "worker-1"});
+  dies.Send("wake up");
+  EXPECT_EQ(dies.WaitForEnd(), End::kReset);
+  EXPECT_TRUE(Eventually(
+      [&] { return Health(admin) == HealthCheckResponse::NOT_SERVING; }));
+  ASSERT_TRUE(lives.Send(" line\n"));
+  EXPECT_EQ(lives.ReadToEnd(), "YOU SAID half a line\n");
+  lives.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+}  // namespace
+}  // namespace echod::testing
