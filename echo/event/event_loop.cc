@@ -13,6 +13,8 @@
 namespace echod {
 namespace {
 
+constexpr int kWakeUpTries = 3;
+
 // Null, with errno, when the system refuses.
 EventBasePtr NewBase() {
   event_config* const config = event_config_new();
@@ -51,8 +53,8 @@ EventLoop::EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd)
     : base_(std::move(base)),
       wake_up_fd_(std::move(wake_up_fd)),
       wake_up_event_(event_new(base_.get(), wake_up_fd_.get(),
-                               EV_READ | EV_PERSIST, &EventLoop::OnWakeUp,
-                               this)),
+                               EV_READ | EV_PERSIST | EV_ET,
+                               &EventLoop::OnWakeUp, this)),
       thread_(std::this_thread::get_id()),
       read_poller_(base_.get(), std::move(poller_fd)) {
   ECHOD_CHECK(wake_up_event_ != nullptr);
@@ -95,17 +97,26 @@ void EventLoop::Post(Closure closure) {
     }
   }
   // One write wakes the loop for however many closures come before it looks.
-  if (wake_up) eventfd_write(wake_up_fd_.get(), 1);
+  if (wake_up) WakeUp();
+}
+
+void EventLoop::WakeUp() {
+  // Who has posted is heard even where the system refuses for a moment.
+  for (int tries = 0; tries < kWakeUpTries; ++tries) {
+    if (eventfd_write(wake_up_fd_.get(), 1) == 0) return;
+  }
 }
 
 void EventLoop::FinishDeferredFrees() {
   ECHOD_DCHECK(InLoopThread());
-  event_base_loop(base_.get(), EVLOOP_NONBLOCK);
+  // One turn, whatever is ready: EVLOOP_NONBLOCK alone goes on while anything
+  // is.
+  event_base_loop(base_.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
 }
 
-void EventLoop::OnWakeUp(evutil_socket_t fd, short /*what*/, void* self) {
-  eventfd_t count = 0;
-  eventfd_read(fd, &count);
+void EventLoop::OnWakeUp(evutil_socket_t /*fd*/, short /*what*/, void* self) {
+  // Edge-triggered: each write is an event, so nothing has to be read. The
+  // counter has room for 2^64 of them.
   static_cast<EventLoop*>(self)->RunPosted();
 }
 

@@ -66,6 +66,7 @@ class EventLoop {
   EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd);
   // 0, or an errno.
   int WatchOwnDescriptors();
+  void WakeUp();
   static void OnWakeUp(evutil_socket_t fd, short what, void* self);
   void RunPosted();
 
