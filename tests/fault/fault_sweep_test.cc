@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/fault/fault_injector.h"
@@ -104,8 +105,8 @@ class FaultSweepTest
     if (life.started) {
       AdminClient admin(server);
       if (fault.has_value() && phase == Phase::kRun) injector.Arm(*fault);
-      Exercise(server, admin, client, stays);
-      life.served_at_last = Serves(server, client);
+      const SocketAddress at_last = Exercise(server, admin, client, stays);
+      life.served_at_last = Serves(at_last, client);
       server.Signal(SIGTERM);
     }
     life.exit_status = server.WaitForExit(kPatience);
@@ -123,23 +124,21 @@ class FaultSweepTest
     return counts;
   }
 
-  static bool Serves(const ServerProcess& server,
+  static bool Serves(const SocketAddress& address,
                      const TcpClient::Options& options) {
-    std::optional<TcpClient> client =
-        TcpClient::Connect(server.echo_address(), options);
+    std::optional<TcpClient> client = TcpClient::Connect(address, options);
     return client.has_value() && client->Send("ping") &&
            client->Read(4) == "ping";
   }
 
   // A little of everything that a server does. What fails of it is not looked
-  // at: the fault may have met it.
-  static void Exercise(ServerProcess& server, AdminClient& admin,
-                       const TcpClient::Options& options, bool stays) {
-    Serves(server, options);
-    std::optional<TcpClient> slow =
-        TcpClient::Connect(server.echo_address(), options);
-    std::optional<TcpClient> other =
-        TcpClient::Connect(server.echo_address(), options);
+  // at: the fault may have met it. Returns where the server says it accepts.
+  static SocketAddress Exercise(ServerProcess& server, AdminClient& admin,
+                                const TcpClient::Options& options, bool stays) {
+    const SocketAddress address = server.echo_address();
+    Serves(address, options);
+    std::optional<TcpClient> slow = TcpClient::Connect(address, options);
+    std::optional<TcpClient> other = TcpClient::Connect(address, options);
     if (slow.has_value()) {
       const std::size_t sent = slow->SendSome(Pattern(8 * 1024 * 1024));
       slow->Read(sent);
@@ -157,7 +156,9 @@ class FaultSweepTest
     move.mutable_listener()->set_name("listeners/default");
     move.mutable_listener()->set_address("127.0.0.2");
     admin::v1::Listener moved;
-    admin.Call(&AdminClient::Stub::UpdateListener, move, &moved, timeout);
+    const bool has_moved =
+        admin.Call(&AdminClient::Stub::UpdateListener, move, &moved, timeout)
+            .ok();
     if (connections.connections_size() > 0) {
       admin::v1::CloseConnectionRequest close;
       close.set_name(connections.connections(0).name());
@@ -165,6 +166,11 @@ class FaultSweepTest
       admin.Call(&AdminClient::Stub::CloseConnection, close, &closed, timeout);
     }
     if (other.has_value()) other->Reset();
+    return has_moved ? SocketAddress::FromHost(
+                           moved.address(),
+                           static_cast<std::uint16_t>(moved.bound_port()))
+                           .value_or(address)
+                     : address;
   }
 };
 
