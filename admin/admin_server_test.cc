@@ -126,6 +126,7 @@ TEST_F(AdminServerTest, ConvertsStats) {
   control_.stats.listeners["a"].lines_echoed = 7;
   control_.stats.workers.resize(2);
   control_.stats.workers[1].read_pauses = 9;
+  control_.stats.log_lines_dropped = 5;
   admin::v1::Stats stats;
   ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
   EXPECT_EQ(stats.total().connections_accepted_total(), 3);
@@ -135,6 +136,7 @@ TEST_F(AdminServerTest, ConvertsStats) {
   EXPECT_EQ(stats.listeners().at("listeners/a").lines_echoed_total(), 7);
   EXPECT_EQ(stats.workers(1).worker(), 1);
   EXPECT_EQ(stats.workers(1).counters().read_pauses_total(), 9);
+  EXPECT_EQ(stats.log_lines_dropped_total(), 5);
 }
 
 TEST_F(AdminServerTest, PagesThroughListeners) {

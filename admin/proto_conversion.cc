@@ -96,6 +96,7 @@ admin::v1::Stats ToProto(const Stats& stats) {
   *proto.mutable_time() = ToProto(stats.time);
   *proto.mutable_uptime() = ToProto(stats.uptime);
   *proto.mutable_total() = ToProto(stats.total);
+  proto.set_log_lines_dropped_total(stats.log_lines_dropped);
   for (const auto& [id, counters] : stats.listeners) {
     (*proto.mutable_listeners())[ListenerName(id)] = ToProto(counters);
   }

@@ -167,6 +167,7 @@ Stats EchoServer::GetStats() const {
   Stats stats;
   stats.time = clock_.WallNow();
   stats.uptime = absl::FromChrono(clock_.MonotonicNow() - started_);
+  stats.log_lines_dropped = DroppedLogLines();
   stats.workers.resize(workers_.size());
   const auto published = Published();
   for (const auto& [id, listener] : *published) {

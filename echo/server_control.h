@@ -119,6 +119,7 @@ struct Counters {
 struct Stats {
   absl::Time time;
   absl::Duration uptime;
+  std::int64_t log_lines_dropped = 0;
   Counters total;
   std::map<std::string, Counters> listeners;  // by listener id
   std::vector<Counters> workers;              // by worker index

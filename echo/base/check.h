@@ -1,6 +1,9 @@
 #ifndef ECHO_BASE_CHECK_H_
 #define ECHO_BASE_CHECK_H_
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,7 +25,12 @@ namespace echod::internal {
 
 [[noreturn]] inline void CheckFailed(const char* condition, const char* file,
                                      int line) {
-  std::fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
+  constexpr int kPatienceMs = 1000;
+  // Written past stdio, and only if standard error takes it: it must end.
+  pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&out, 1, kPatienceMs) == 1) {
+    dprintf(STDERR_FILENO, "%s:%d: check failed: %s\n", file, line, condition);
+  }
   std::abort();
 }
 

@@ -1,67 +1,160 @@
 #include "echo/base/logging.h"
 
-#include <memory>
+#include <unistd.h>
 
-#include "absl/strings/string_view.h"
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/clock.h"
+#include "echo/base/log_budget.h"
+#include "echo/base/log_text.h"
+#include "echo/base/log_writer.h"
 #include "spdlog/pattern_formatter.h"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
 
 namespace echod {
 namespace {
 
+std::unique_ptr<spdlog::formatter> NewFormatter() {
+  return std::make_unique<spdlog::pattern_formatter>(
+      "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+}
+
+std::string Formatted(spdlog::formatter& formatter,
+                      const spdlog::details::log_msg& message) {
+  spdlog::memory_buf_t line;
+  formatter.format(message, line);
+  return {line.data(), line.size()};
+}
+
+std::string DropNotice(std::int64_t count) {
+  static spdlog::formatter* const formatter = NewFormatter().release();
+  const std::string text = absl::StrCat(
+      count, count == 1 ? " log line was" : " log lines were",
+      " dropped: standard error did not take ", count == 1 ? "it" : "them");
+  return Formatted(
+      *formatter, spdlog::details::log_msg("echod", spdlog::level::warn, text));
+}
+
+// Like everything here never destroyed: threads may log until the process is
+// gone.
+LogWriter& Writer() {
+  static LogWriter* const writer = new LogWriter(STDERR_FILENO, &DropNotice);
+  return *writer;
+}
+
+class WriterSink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    Writer().Write(Formatted(*formatter_, message));
+  }
+  void flush_() override {}
+};
+
 spdlog::logger& Logger() {
-  // Never destroyed: threads may log until the process is gone.
   static spdlog::logger* const logger = [] {
-    auto* made = new spdlog::logger(
-        "echod", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    made->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        "%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc));
-    made->flush_on(spdlog::level::trace);
+    auto* made = new spdlog::logger("echod", std::make_shared<WriterSink>());
+    made->set_formatter(NewFormatter());
+    // Its own handler writes to standard error, and waits for it.
+    made->set_error_handler(
+        [](const std::string&) { Writer().CountDropped(); });
     return made;
   }();
   return *logger;
 }
 
-spdlog::string_view_t View(absl::string_view message) {
-  return {message.data(), message.size()};
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+void Log(LogLevel level, absl::string_view message) {
+  if (!Logger().should_log(ToSpdlog(level))) return;
+  const std::string text = PrintableText(message);
+  Logger().log(ToSpdlog(level), spdlog::string_view_t(text));
+}
+
+// Whoever calls abort has often just logged why.
+void FlushOnAbort(int /*signal*/) { Writer().FlushInSignalHandler(); }
+
+// The library's own handler writes to standard error, and waits for it.
+[[noreturn]] void LogAndAbort() {
+  std::string why = "unknown";
+  try {
+    if (const std::exception_ptr thrown = std::current_exception()) {
+      std::rethrow_exception(thrown);
+    }
+  } catch (const std::exception& exception) {
+    why = exception.what();
+  } catch (...) {
+  }
+  WriteErrorLine(absl::StrCat("echod: terminated by an exception: ", why));
+  std::abort();
 }
 
 }  // namespace
 
-void SetLogLevel(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      Logger().set_level(spdlog::level::debug);
-      break;
-    case LogLevel::kInfo:
-      Logger().set_level(spdlog::level::info);
-      break;
-    case LogLevel::kWarning:
-      Logger().set_level(spdlog::level::warn);
-      break;
-    case LogLevel::kError:
-      Logger().set_level(spdlog::level::err);
-      break;
-    case LogLevel::kOff:
-      Logger().set_level(spdlog::level::off);
-      break;
-  }
+absl::Status StartLog() {
+  LogWriter& writer = Writer();
+  std::signal(SIGABRT, &FlushOnAbort);
+  std::set_terminate(&LogAndAbort);
+  if (writer.has_thread()) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      "cannot start the log's thread; raise the limit of processes "
+      "(`ulimit -u`, or the cgroup's pids.max)");
 }
+
+void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
 
 bool LogsDebug() { return Logger().should_log(spdlog::level::debug); }
 
-void LogDebug(absl::string_view message) {
-  Logger().log(spdlog::level::debug, View(message));
+void LogDebug(absl::string_view message) { Log(LogLevel::kDebug, message); }
+void LogInfo(absl::string_view message) { Log(LogLevel::kInfo, message); }
+void LogWarning(absl::string_view message) { Log(LogLevel::kWarning, message); }
+void LogError(absl::string_view message) { Log(LogLevel::kError, message); }
+
+void LogFromLibrary(LogLevel level, absl::string_view library,
+                    absl::string_view message) {
+  if (!Logger().should_log(ToSpdlog(level))) return;
+  std::int64_t left_out = 0;
+  if (level != LogLevel::kDebug) {
+    static LogBudget* const budget = new LogBudget(SystemClock());
+    const std::optional<std::int64_t> admitted = budget->Admit();
+    if (!admitted.has_value()) return;
+    left_out = *admitted;
+  }
+  Log(level, left_out == 0
+                 ? absl::StrCat(library, ": ", message)
+                 : absl::StrCat(library, ": ", message, " (", left_out,
+                                " messages of libraries before this "
+                                "one were left out)"));
 }
-void LogInfo(absl::string_view message) {
-  Logger().log(spdlog::level::info, View(message));
+
+void WriteErrorLine(absl::string_view line) {
+  Writer().Write(absl::StrCat(PrintableText(line), "\n"));
 }
-void LogWarning(absl::string_view message) {
-  Logger().log(spdlog::level::warn, View(message));
-}
-void LogError(absl::string_view message) {
-  Logger().log(spdlog::level::err, View(message));
-}
+
+void FlushLog(absl::Duration patience) { Writer().Flush(patience); }
+
+std::int64_t DroppedLogLines() { return Writer().dropped(); }
 
 }  // namespace echod

@@ -20,8 +20,10 @@
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
+#include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
 #include "echo/daemon/flags.h"
+#include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
 #include "echo/echo_server.h"
 #include "echo/event/event_loop.h"
@@ -37,8 +39,11 @@ constexpr int kExitCannotRun = 2;  // a bad flag, a taken port, no resources
 // How long RPCs may take to end once the data plane is gone.
 constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
 
+// How long whoever reads the log may take for its last lines.
+constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
+
 int CannotRun(const absl::Status& status) {
-  std::fprintf(stderr, "echod: %s\n", std::string(status.message()).c_str());
+  WriteErrorLine(absl::StrCat("echod: ", status.message()));
   return kExitCannotRun;
 }
 
@@ -193,6 +198,14 @@ class Daemon {
 int Main(int argc, char** argv) {
   const sigset_t kept_back = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &kept_back, nullptr);
+  // A peer that is gone, or a file that may not grow, is an error of its write,
+  // not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (absl::Status started = StartLog(); !started.ok()) {
+    return CannotRun(started);
+  }
+  SendLibraryLogsToLog();
   const absl::StatusOr<CommandLine> line =
       ParseCommandLine(argc, argv,
                        {.name = "echod",
@@ -208,8 +221,6 @@ int Main(int argc, char** argv) {
   absl::StatusOr<DaemonConfig> config = ConfigFromFlags();
   if (!config.ok()) return CannotRun(config.status());
   SetLogLevel(config->log_level);
-  // A peer that is gone is an error of its write, not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
   if (absl::Status enough = PrepareDescriptors(config->worker_count);
       !enough.ok()) {
     return CannotRun(enough);
@@ -227,4 +238,13 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace echod
 
-int main(int argc, char** argv) { return echod::Main(argc, argv); }
+// Before the constructors of libraries: gRPC's opens an eventfd.
+[[gnu::section(".preinit_array"),
+  gnu::used]] static void (*const open_standard_streams)() =
+    &echod::OpenStandardStreams;
+
+int main(int argc, char** argv) {
+  const int status = echod::Main(argc, argv);
+  echod::FlushLog(echod::kLogFlushPatience);
+  return status;
+}

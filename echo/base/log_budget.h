@@ -1,0 +1,36 @@
+#ifndef ECHO_BASE_LOG_BUDGET_H_
+#define ECHO_BASE_LOG_BUDGET_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "echo/base/clock.h"
+#include "echo/base/mutex.h"
+
+namespace echod {
+
+// Bounds how often something is logged that others cause: a burst of ten, and
+// then one in each second. Thread-safe.
+class LogBudget {
+ public:
+  static constexpr int kBurst = 10;
+
+  // `clock` must outlive it.
+  explicit LogBudget(Clock& clock);
+
+  // Whether to log now: how many were refused since the last that was not.
+  std::optional<std::int64_t> Admit();
+
+ private:
+  Clock& clock_;
+  Mutex mutex_;
+  absl::Duration credit_ ABSL_GUARDED_BY(mutex_);  // a second for each
+  MonotonicTime updated_ ABSL_GUARDED_BY(mutex_);
+  std::int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_BASE_LOG_BUDGET_H_
