@@ -36,6 +36,19 @@ absl::Status CopyAddress(const Listener& from, ListenerUpdate& to) {
   return absl::OkStatus();
 }
 
+// Without a value it is no wish for port 0, which would move the listener to
+// wherever the kernel likes.
+absl::Status CopyPort(const Listener& from, ListenerUpdate& to) {
+  if (!from.has_port()) {
+    return InvalidFieldError("listener.port",
+                             "the port is not set; write one, 0 for one that "
+                             "the kernel chooses, or leave it out of "
+                             "update_mask");
+  }
+  to.port = from.port();
+  return absl::OkStatus();
+}
+
 absl::Status CopyMode(const Listener& from, ListenerUpdate& to) {
   switch (from.mode()) {
     case Listener::MODE_LINE:
@@ -70,11 +83,7 @@ const ListenerSettings& Defaults() {
 const MutableField kMutableFields[] = {
     {"address", [](const Listener& from) { return !from.address().empty(); },
      CopyAddress},
-    {"port", [](const Listener& from) { return from.has_port(); },
-     [](const Listener& from, ListenerUpdate& to) {
-       to.port = from.port();
-       return absl::OkStatus();
-     }},
+    {"port", [](const Listener& from) { return from.has_port(); }, CopyPort},
     {"mode",
      [](const Listener& from) {
        return from.mode() != Listener::MODE_UNSPECIFIED;

@@ -10,8 +10,9 @@ namespace echod {
 
 // What a request asks for, by the rules of field masks (https://aip.dev/134):
 // no mask stands for every field that is set, `*` for every field that can be
-// changed, and a field that is in the mask but not set gets its default. Errors
-// are INVALID_ARGUMENT and name the field. Values are checked later, by the
+// changed, and a field that is in the mask but not set gets its default; an
+// address, port or mode has none, and must be set. Errors are INVALID_ARGUMENT
+// and name the field. Values are checked later, by the
 // listener itself.
 absl::StatusOr<ListenerUpdate> ParseListenerUpdate(
     const admin::v1::UpdateListenerRequest& request);

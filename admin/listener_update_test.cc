@@ -59,6 +59,8 @@ TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
   UpdateListenerRequest request = Request({"*"});
   request.mutable_listener()->set_address("::1");
   request.mutable_listener()->set_mode(admin::v1::Listener::MODE_RAW);
+  EXPECT_EQ(Field(request), "listener.port");
+  request.mutable_listener()->set_port(0);
   const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
   ASSERT_TRUE(update.ok()) << update.status();
   EXPECT_EQ(update->address, "::1");
@@ -86,6 +88,7 @@ TEST(ListenerUpdateTest, NamesTheFieldAtFault) {
   EXPECT_EQ(Field(request), "listener.name");
   EXPECT_EQ(Field(Request({"mode"})), "listener.mode");
   EXPECT_EQ(Field(Request({"address"})), "listener.address");
+  EXPECT_EQ(Field(Request({"port"})), "listener.port");
   request = Request();
   request.mutable_listener()->mutable_idle_timeout()->set_seconds(-1);
   EXPECT_EQ(Field(request), "listener.idle_timeout");
