@@ -48,6 +48,12 @@ absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place) {
   if (absl::StrContains(host, ":")) {
     return NoPlace(place, "write IPv6 in brackets, as in [::1]:8080");
   }
+  if (IsLocalhost(host)) {
+    // By RFC 6761, whatever the resolver knows, if there is one.
+    const auto at = static_cast<std::uint16_t>(port);
+    return std::vector<SocketAddress>{*SocketAddress::FromHost("127.0.0.1", at),
+                                      *SocketAddress::FromHost("::1", at)};
+  }
   addrinfo hints = {};
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;

@@ -10,8 +10,9 @@
 namespace echod::load {
 
 // The addresses of `host:port`, where the host is a name or an address, IPv6 in
-// brackets: one at least, IPv4 first. Asks the system's resolver, and blocks
-// meanwhile. INVALID_ARGUMENT says what to write instead.
+// brackets: one at least, IPv4 first. `localhost` is the loopback of both; for
+// other names it asks the system's resolver, and blocks meanwhile.
+// INVALID_ARGUMENT says what to write instead.
 absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place);
 
 }  // namespace echod::load
