@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -124,6 +125,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
                                              const ProgramSpec& program) {
   const Flags flags = OwnFlags(program.flags_file);
   CommandLine line;
+  std::set<absl::string_view> given;
   for (int i = 1; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (!absl::ConsumePrefix(&argument, "-")) {
@@ -155,6 +157,10 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
       value = argv[++i];  // --flag value
     }
     if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
+    if (!given.insert(name).second) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "flag --", name, " is given twice; leave one of them out"));
+    }
   }
   return line;
 }

@@ -37,8 +37,8 @@ struct ProgramSpec {
 // Sets the program's absl flags from `argv`. Where absl::ParseCommandLine would
 // print and exit by itself, this says in one line what is wrong and what to do:
 // an unknown flag (with the one that was probably meant), a value that does not
-// parse, an argument where none is taken. Only the program's own flags can be
-// set, beside --help and --version.
+// parse, a flag that is given twice, an argument where none is taken. Only the
+// program's own flags can be set, beside --help and --version.
 //
 // Once, at the start of main.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,

@@ -71,6 +71,13 @@ TEST(CommandLineTest, SaysWhyAValueIsNone) {
       Mentions(Problem({"--test_number", "--test_text=x"}), "has no value"));
 }
 
+TEST(CommandLineTest, TakesAFlagOnce) {
+  EXPECT_TRUE(Mentions(Problem({"--test_number=1", "--test_number=2"}),
+                       "--test_number is given twice"));
+  EXPECT_TRUE(Mentions(Problem({"-test_text", "x", "--test_text=x"}),
+                       "--test_text is given twice"));
+}
+
 TEST(CommandLineTest, TakesNoOtherArguments) {
   EXPECT_TRUE(Mentions(Problem({"surplus"}), "unexpected argument 'surplus'"));
   EXPECT_TRUE(Mentions(Problem({""}), "unexpected argument ''"));

@@ -4,16 +4,27 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "echo/base/unique_fd.h"
 
 namespace echod {
 
-absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text) {
+namespace {
+
+struct HostAndPort {
+  absl::string_view host;  // without brackets
+  std::uint16_t port = 0;
+};
+
+absl::StatusOr<HostAndPort> Split(absl::string_view text) {
   const auto colon = text.rfind(':');
   if (colon == absl::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -37,7 +48,43 @@ absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text) {
     return absl::InvalidArgumentError(absl::StrCat(
         "'", port_text, "' is not a port; write a number from 0 to 65535"));
   }
-  return FromHost(host, static_cast<std::uint16_t>(port));
+  return HostAndPort{.host = host, .port = static_cast<std::uint16_t>(port)};
+}
+
+}  // namespace
+
+absl::StatusOr<SocketAddress> SocketAddress::Parse(absl::string_view text) {
+  const absl::StatusOr<HostAndPort> split = Split(text);
+  if (!split.ok()) return split.status();
+  return FromHost(split->host, split->port);
+}
+
+absl::StatusOr<SocketAddress> SocketAddress::ParseListen(
+    absl::string_view text) {
+  const absl::StatusOr<HostAndPort> split = Split(text);
+  if (!split.ok()) return split.status();
+  if (IsLocalhost(split->host)) return Loopback(split->port);
+  const bool all = split->host == "*" || text.front() == ':';
+  return FromHost(all ? "::" : split->host, split->port);
+}
+
+SocketAddress SocketAddress::Loopback(std::uint16_t port) {
+  SocketAddress v4;
+  v4.bytes_ = {127, 0, 0, 1};
+  v4.port_ = port;
+  SocketAddress v6;
+  v6.bytes_.back() = 1;
+  v6.port_ = port;
+  v6.ipv6_ = true;
+  sockaddr_storage storage;
+  const socklen_t length = v4.WithPort(0).ToKernel(storage);
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const bool has_v4 =
+      fd.valid() ? bind(fd.get(), reinterpret_cast<sockaddr*>(&storage),
+                        length) == 0 ||
+                       errno != EADDRNOTAVAIL
+                 : errno != EAFNOSUPPORT;
+  return has_v4 ? v4 : v6;
 }
 
 absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
@@ -149,6 +196,12 @@ std::string SocketAddress::Host() const {
 std::string SocketAddress::ToString() const {
   return ipv6_ ? absl::StrCat("[", Host(), "]:", port_)
                : absl::StrCat(Host(), ":", port_);
+}
+
+bool IsLocalhost(absl::string_view host) {
+  absl::ConsumeSuffix(&host, ".");
+  return absl::EqualsIgnoreCase(host, "localhost") ||
+         absl::EndsWithIgnoreCase(host, ".localhost");
 }
 
 SocketAddress LocalAddress(int fd) {

@@ -15,7 +15,7 @@
 namespace echod {
 
 // An IPv4 or IPv6 address and a port. A plain value of 24 bytes. Names are not
-// resolved: a server's address is a number.
+// resolved: a server's address is a number, or `localhost`.
 class SocketAddress {
  public:
   // 0.0.0.0:0.
@@ -24,6 +24,13 @@ class SocketAddress {
   // From `host:port`, IPv6 in brackets, such as `[::]:8080`. Errors are
   // INVALID_ARGUMENT and say what is wrong.
   static absl::StatusOr<SocketAddress> Parse(absl::string_view text);
+
+  // Where to listen: the same, or `localhost:port`, which is Loopback, or
+  // `:port` or `*:port`, which is every address of this host, as `[::]:port`.
+  static absl::StatusOr<SocketAddress> ParseListen(absl::string_view text);
+
+  // 127.0.0.1, or ::1 where this host has no IPv4.
+  static SocketAddress Loopback(std::uint16_t port);
 
   // From an address without brackets, such as `::1`, and a port.
   static absl::StatusOr<SocketAddress> FromHost(absl::string_view host,
@@ -66,6 +73,10 @@ class SocketAddress {
   std::uint16_t port_ = 0;                   // host byte order
   bool ipv6_ = false;
 };
+
+// Whether `host` is a name of the loopback, by RFC 6761: `localhost`, or one
+// that ends in `.localhost`, in any case, also with a dot at its end.
+bool IsLocalhost(absl::string_view host);
 
 // The address that `fd` is bound to, or is connected to; 0.0.0.0:0 when the
 // kernel does not say.

@@ -1,6 +1,17 @@
 #include "echo/base/socket_address.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <iostream>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "gtest/gtest.h"
@@ -65,6 +76,52 @@ TEST(SocketAddressTest, SaysWhatIsWrong) {
     EXPECT_NE(status.message().find(problem), std::string::npos)
         << text << ": " << status;
   }
+}
+
+TEST(SocketAddressTest, ListensWherePeopleWriteIt) {
+  for (const auto& [text, address] : {std::pair("localhost:0", "127.0.0.1:0"),
+                                      {"LocalHost:80", "127.0.0.1:80"},
+                                      {"localhost.:80", "127.0.0.1:80"},
+                                      {"echod.localhost:80", "127.0.0.1:80"},
+                                      {":0", "[::]:0"},
+                                      {"*:8080", "[::]:8080"},
+                                      {"[::1]:1", "[::1]:1"},
+                                      {"192.0.2.1:1", "192.0.2.1:1"}}) {
+    const auto parsed = SocketAddress::ParseListen(text);
+    ASSERT_TRUE(parsed.ok()) << text << ": " << parsed.status();
+    EXPECT_EQ(parsed->ToString(), address) << text;
+  }
+  for (const char* text : {"", "*", "localhost", "localhost:", "example.com:80",
+                           "notlocalhost:80", "[*]x:1", "[]:80", "**:80"}) {
+    EXPECT_FALSE(SocketAddress::ParseListen(text).ok()) << text;
+  }
+}
+
+// Lets every socket(AF_INET, …) of this process fail from now on.
+void TurnIpv4Off() {
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {.len = sizeof code / sizeof code[0],
+                              .filter = code};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+TEST(SocketAddressTest, TheLoopbackIsIpv6WhereThereIsNoOther) {
+  EXPECT_EQ(SocketAddress::Loopback(7).ToString(), "127.0.0.1:7");
+  EXPECT_EXIT(
+      {
+        TurnIpv4Off();
+        std::cerr << SocketAddress::Loopback(7).ToString();
+        std::_Exit(0);
+      },
+      ::testing::ExitedWithCode(0), R"(\[::1\]:7)");
 }
 
 TEST(SocketAddressTest, AMappedIpv4AddressIsIpv4) {

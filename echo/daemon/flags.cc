@@ -69,9 +69,10 @@ static std::string AbslUnparseFlag(LogLevel level) {
 }  // namespace echod
 
 ABSL_FLAG(std::string, listen, "[::]:8080",
-          "Where to accept clients, as host:port, IPv6 in brackets. [::] is "
-          "every address, IPv4 too; port 0 lets the kernel choose. Default: "
-          "[::]:8080.");
+          "Where to accept clients, as address:port, IPv6 in brackets. [::], * "
+          "or nothing is every address, IPv4 too; localhost is 127.0.0.1, or "
+          "[::1] where there is no IPv4; port 0 lets the kernel choose. "
+          "Default: [::]:8080.");
 ABSL_FLAG(echod::EchoMode, mode, echod::EchoMode::kLine,
           "line answers YOU SAID <line> to each line; raw sends every byte "
           "back (RFC 862). Default: line.");
@@ -112,17 +113,17 @@ ABSL_FLAG(absl::Duration, drain_grace_period, absl::ZeroDuration(),
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "On SIGTERM: how long connections may take to end before they are "
           "cut off, such as 30s. Default: 30s.");
-ABSL_FLAG(
-    std::string, admin_address, "127.0.0.1:9901",
-    "Where the gRPC admin service listens, as host:port; port 0 lets the "
-    "kernel choose. It asks for no credentials: keep it on loopback or in "
-    "a trusted network. Default: 127.0.0.1:9901.");
+ABSL_FLAG(std::string, admin_address, "127.0.0.1:9901",
+          "Where the gRPC admin service listens, written as for --listen. It "
+          "asks for no credentials: keep it on loopback or in "
+          "a trusted network. Default: 127.0.0.1:9901.");
 ABSL_FLAG(echod::LogLevel, log_level, echod::LogLevel::kInfo,
           "The least that is logged to standard error: debug, info, warning, "
           "error or off. Default: info.");
 ABSL_FLAG(std::string, port_file, "",
           "Write the bound addresses to this file, as JSON, once everything "
-          "accepts, and whenever they change. Default: none.");
+          "accepts, and whenever they change. A pipe or device is written to, "
+          "such as /dev/stdout. Default: none.");
 
 namespace echod {
 namespace {
@@ -137,15 +138,14 @@ absl::Status BadFlag(absl::string_view flag, absl::string_view problem) {
 absl::StatusOr<DaemonConfig> ConfigFromFlags() {
   DaemonConfig config;
   absl::StatusOr<SocketAddress> listen =
-      SocketAddress::Parse(absl::GetFlag(FLAGS_listen));
+      SocketAddress::ParseListen(absl::GetFlag(FLAGS_listen));
   if (!listen.ok()) return BadFlag("listen", listen.status().message());
   config.listen_address = *listen;
 
-  config.admin_address = absl::GetFlag(FLAGS_admin_address);
-  if (const auto admin = SocketAddress::Parse(config.admin_address);
-      !admin.ok()) {
-    return BadFlag("admin_address", admin.status().message());
-  }
+  const absl::StatusOr<SocketAddress> admin =
+      SocketAddress::ParseListen(absl::GetFlag(FLAGS_admin_address));
+  if (!admin.ok()) return BadFlag("admin_address", admin.status().message());
+  config.admin_address = admin->ToString();
 
   config.settings.mode = absl::GetFlag(FLAGS_mode);
   config.settings.max_connections = absl::GetFlag(FLAGS_max_connections);

@@ -21,8 +21,8 @@ struct DaemonConfig {
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period;
   absl::Duration drain_timeout;
-  std::string admin_address;
-  std::string port_file;  // empty: none
+  std::string admin_address;  // address:port
+  std::string port_file;      // empty: none
   LogLevel log_level = LogLevel::kInfo;
   std::map<std::string, std::string> flags;  // by name, for people
 };

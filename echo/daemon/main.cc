@@ -69,17 +69,26 @@ std::string Hostname() {
   return name;
 }
 
-constexpr int kEndingSignals[] = {SIGTERM, SIGINT};
-
-// The signals that end the process are kept back until somebody watches for
-// them, so that one that comes early is not lost: as the first process of a
-// container echod would not even die of it. Threads inherit this, so that the
-// main thread gets them all.
-sigset_t EndingSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : kEndingSignals) sigaddset(&signals, signal);
+// The signals that end the process. SIGHUP is what a terminal sends when it
+// closes; under nohup it stays ignored.
+std::vector<int> EndingSignals() {
+  std::vector<int> signals = {SIGTERM, SIGINT, SIGQUIT};
+  struct sigaction inherited = {};
+  if (sigaction(SIGHUP, nullptr, &inherited) == 0 &&
+      inherited.sa_handler != SIG_IGN) {
+    signals.push_back(SIGHUP);
+  }
   return signals;
+}
+
+// They are kept back until somebody watches for them, so that one that comes
+// early is not lost: as the first process of a container echod would not even
+// die of it. Threads inherit this, so that the main thread gets them all.
+void SetEndingSignals(int how) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : EndingSignals()) sigaddset(&set, signal);
+  pthread_sigmask(how, &set, nullptr);
 }
 
 // The two planes and the loop that they share.
@@ -91,15 +100,11 @@ class Daemon {
         server_(*loop_, SystemClock(), Options()) {}
 
   absl::Status Start() {
-    for (const int signal : kEndingSignals) {
-      auto watcher =
-          SignalWatcher::Create(*loop_, signal, [this] { OnSignal(); });
+    for (const int signal : EndingSignals()) {
+      auto watcher = SignalWatcher::Create(
+          *loop_, signal, [this, signal] { OnSignal(signal); });
       if (!watcher.ok()) return watcher.status();
       signal_watchers_.push_back(*std::move(watcher));
-    }
-    if (!config_.port_file.empty()) {
-      absl::Status removed = RemovePortFile(config_.port_file);
-      if (!removed.ok()) return removed;
     }
     if (absl::Status started = server_.Start(); !started.ok()) {
       if (absl::IsResourceExhausted(started)) return started;
@@ -127,8 +132,7 @@ class Daemon {
 
   // Until the data plane has ended; then the exit status.
   int Run() {
-    const sigset_t watched = EndingSignals();
-    pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
+    SetEndingSignals(SIG_UNBLOCK);
     const absl::Status ended = loop_->Run();
     if (!ended.ok()) {
       LogError(absl::StrCat("the main loop has failed: ", ended.message(),
@@ -177,9 +181,11 @@ class Daemon {
     return absl::OkStatus();
   }
 
-  void OnSignal() {
-    // The first one asks for a drain, though an operator may have begun it.
-    if (++signals_ == 1) {
+  void OnSignal(int signal) {
+    // The first one asks for a drain, though an operator may have begun it. A
+    // terminal that closes may send several: from its shell and from the
+    // kernel.
+    if (signal == SIGHUP || ++signals_ == 1) {
       if (!server_.BeginDrain({})) LogInfo("the drain goes on");
       return;
     }
@@ -188,7 +194,7 @@ class Daemon {
   }
 
   const DaemonConfig config_;
-  int signals_ = 0;
+  int signals_ = 0;  // SIGHUP apart
   const std::unique_ptr<EventLoop> loop_;
   std::vector<std::unique_ptr<SignalWatcher>> signal_watchers_;
   EchoServer server_;
@@ -196,8 +202,10 @@ class Daemon {
 };
 
 int Main(int argc, char** argv) {
-  const sigset_t kept_back = EndingSignals();
-  pthread_sigmask(SIG_BLOCK, &kept_back, nullptr);
+  SetEndingSignals(SIG_BLOCK);
+  // They stand for nothing here, and would kill.
+  std::signal(SIGUSR1, SIG_IGN);
+  std::signal(SIGUSR2, SIG_IGN);
   // A peer that is gone, or a file that may not grow, is an error of its write,
   // not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);

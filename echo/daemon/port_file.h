@@ -14,16 +14,16 @@ struct BoundAddresses {
   std::string admin;
 };
 
-// Writes `bound` to `path` as JSON:
+// Writes `bound` to `path` as JSON, one line:
 //   {"listeners": {"default": "127.0.0.1:41234"}, "admin": "127.0.0.1:9901"}
-// A reader sees the whole file or the one before: it is written beside, and put
-// in place by a rename. Errors name the path and say why.
+//
+// Symbolic links are followed. A file is written beside, and put in its place
+// by a rename: a reader sees all of it or the one before. A pipe, a character
+// device, or what /dev/stdout and /dev/fd/N stand for, is written to, if it
+// takes all of the line at once; nothing else is replaced. Never waits for a
+// reader. Errors name the path and say why.
 absl::Status WritePortFile(const std::string& path,
                            const BoundAddresses& bound);
-
-// Removes the file of an earlier run, so that nobody takes it for this one's.
-// That there is none is no error.
-absl::Status RemovePortFile(const std::string& path);
 
 }  // namespace echod
 

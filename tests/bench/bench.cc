@@ -19,6 +19,7 @@
 #include "echo/base/descriptor_limit.h"
 #include "tests/bench/measure.h"
 #include "tests/load/load_options.h"
+#include "tests/support/server_process.h"
 
 ABSL_FLAG(int, rounds, 7,
           "How often each pair of servers is measured, by turns. Default: 7.");
@@ -309,8 +310,7 @@ void ShowFeatures() {
     row("epoll", Reference("epoll", each.load.mode, 1));
     for (const Variant& variant : variants) {
       Subject subject = whole;
-      subject.flags.insert(subject.flags.end(), variant.flags.begin(),
-                           variant.flags.end());
+      testing::SetFlags(subject.flags, variant.flags);
       row(variant.name, std::move(subject));
     }
   }

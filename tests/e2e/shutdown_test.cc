@@ -75,7 +75,41 @@ TEST_P(SignalTest, DrainsAndEndsWithZero) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Signals, SignalTest,
-                         ::testing::Values(SIGTERM, SIGINT));
+                         ::testing::Values(SIGTERM, SIGINT, SIGHUP, SIGQUIT));
+
+// A shell and the kernel both send one when a terminal closes.
+TEST(ShutdownTest, HangingUpTwiceCutsNobodyOff) {
+  ServerProcess server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half "));
+  AdminClient admin(server);
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().bytes_received_total() == 5; }));
+  TcpClient idle = server.Connect();
+  ASSERT_TRUE(Echoes(idle, "one"));
+  server.Signal(SIGHUP);
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has begun
+  idle.FinishSending();
+  server.Signal(SIGHUP);
+  server.Signal(SIGTERM);
+  ASSERT_TRUE(client.Send("a line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  client.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+TEST(ShutdownTest, SignalsThatAskForNothingDoNothing) {
+  ServerProcess server({.in_child = [] { signal(SIGHUP, SIG_IGN); }});
+  TcpClient client = server.Connect();
+  for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ}) {
+    server.Signal(signal);
+  }
+  EXPECT_TRUE(Echoes(client, "one"));
+  client.FinishSending();
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
 
 TEST(ShutdownTest, HealthFailsAtOnceWhileTheGracePeriodStillAccepts) {
   ServerProcess server({"--drain_grace_period=1h"});

@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -27,6 +29,15 @@ int Lines(const std::string& text) {
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
 }
 
+// Sends itself a signal that is still pending when the program begins.
+void PendingSignal(int signal) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  raise(signal);
+}
+
 class CannotStartTest : public ::testing::TestWithParam<
                             std::pair<std::vector<std::string>, std::string>> {
 };
@@ -47,7 +58,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Case{{"--lisen=[::]:0"}, "--listen"}, Case{{"surplus"}, "surplus"},
         Case{{"--listen"}, "--listen"}, Case{{"--listen=8080"}, "--listen"},
-        Case{{"--listen=localhost:80"}, "--listen"},
+        Case{{"--listen=example.com:80"}, "--listen"},
+        Case{{"--listen=:0", "--listen=:0"}, "--listen"},
         Case{{"--listen=[::]:65536"}, "--listen"},
         Case{{"--listen=224.0.0.1:0"}, "--listen"},
         Case{{"--mode=loud"}, "--mode"}, Case{{"--workers=-1"}, "--workers"},
@@ -107,20 +119,51 @@ TEST(StartupTest, TooFewDescriptorsAreAnError) {
   }
 }
 
-// As the first process of a container, echod would never get it otherwise.
-TEST(StartupTest, ASignalThatComesBeforeItIsReadyDrainsIt) {
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(StartupTest, WhoCannotStartLeavesTheOthersPortFile) {
+  const ServerProcess server;
+  const std::string before = ReadFile(server.port_file());
+  EXPECT_NE(before, "");
+  for (const std::string& taken :
+       {absl::StrCat("--listen=", server.echo_address().ToString()),
+        absl::StrCat("--admin_address=", server.admin_address())}) {
+    std::vector<std::string> flags = {
+        "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
+        absl::StrCat("--port_file=", server.port_file())};
+    testing::SetFlags(flags, {taken});
+    EXPECT_EQ(RunEchod(flags).exit_status, 2);
+    EXPECT_EQ(ReadFile(server.port_file()), before);
+  }
+}
+
+TEST(StartupTest, ThePortFileMayBeStandardOutput) {
   const Finished finished =
-      RunEchod({"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"}, [] {
-        // Still pending when the program begins.
-        sigset_t signals;
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigprocmask(SIG_BLOCK, &signals, nullptr);
-        raise(SIGTERM);
-      });
+      RunEchod({"--listen=localhost:0", "--admin_address=localhost:0",
+                "--port_file=/dev/stdout"},
+               [] { PendingSignal(SIGTERM); });
+  EXPECT_EQ(finished.exit_status, 0) << finished.err;
+  EXPECT_EQ(finished.out.rfind(R"({"listeners":{"default":"127.0.0.1:)", 0), 0u)
+      << finished.out;
+  EXPECT_EQ(Lines(finished.out), 1);
+}
+
+class EarlySignalTest : public ::testing::TestWithParam<int> {};
+
+// As the first process of a container, echod would never get it otherwise.
+TEST_P(EarlySignalTest, DrainsAsSoonAsItIsReady) {
+  const Finished finished =
+      RunEchod({"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},
+               [] { PendingSignal(GetParam()); });
   EXPECT_EQ(finished.exit_status, 0) << finished.err;
   EXPECT_NE(finished.err.find("accepts on"), std::string::npos) << finished.err;
 }
+
+INSTANTIATE_TEST_SUITE_P(Signals, EarlySignalTest,
+                         ::testing::Values(SIGTERM, SIGINT, SIGHUP, SIGQUIT));
 
 TEST(StartupTest, AnswersHelpAndVersion) {
   const Finished help = RunEchod({"--help"});

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -27,6 +28,7 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "echo/base/check.h"
 
@@ -114,6 +116,19 @@ void TurnIpv6Off() {
 
 }  // namespace
 
+void SetFlags(std::vector<std::string>& flags,
+              const std::vector<std::string>& more) {
+  for (const std::string& flag : more) {
+    const std::string name = flag.substr(0, flag.find('=') + 1);
+    flags.erase(std::remove_if(flags.begin(), flags.end(),
+                               [&](const std::string& other) {
+                                 return absl::StartsWith(other, name);
+                               }),
+                flags.end());
+    flags.push_back(flag);
+  }
+}
+
 void LimitDescriptors(std::uint64_t most) {
   const rlimit limit = {.rlim_cur = most, .rlim_max = most};
   setrlimit(RLIMIT_NOFILE, &limit);
@@ -144,13 +159,12 @@ ServerProcess::ServerProcess(const Options& options)
   ECHOD_CHECK(inotify_add_watch(watch.get(), directory_.c_str(), IN_MOVED_TO) >=
               0);
   std::vector<std::string> words = options.wrapper;
-  for (const std::string& word :
-       {InWorkspace(options.program), std::string("--listen=127.0.0.1:0"),
-        std::string("--admin_address=127.0.0.1:0"),
-        absl::StrCat("--port_file=", port_file_)}) {
-    words.push_back(word);
-  }
-  words.insert(words.end(), options.flags.begin(), options.flags.end());
+  words.push_back(InWorkspace(options.program));
+  std::vector<std::string> flags = {"--listen=127.0.0.1:0",
+                                    "--admin_address=127.0.0.1:0",
+                                    absl::StrCat("--port_file=", port_file_)};
+  SetFlags(flags, options.flags);
+  words.insert(words.end(), flags.begin(), flags.end());
   pid_ = Spawn(words, [&] {
     if (options.cpu >= 0) {
       cpu_set_t cpus;

@@ -33,6 +33,10 @@ inline Finished RunEchod(
   return RunProgram("echo/daemon/echod", flags, in_child);
 }
 
+// Adds `more` to `flags`, in place of those that `flags` has of the same names.
+void SetFlags(std::vector<std::string>& flags,
+              const std::vector<std::string>& more);
+
 // Limits the calling process to so many descriptors, for good.
 void LimitDescriptors(std::uint64_t most);
 
