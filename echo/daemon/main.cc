@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
@@ -223,7 +225,11 @@ int Main(int argc, char** argv) {
                         .arguments = ""});
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) {
-    std::fputs(line->answer.c_str(), stdout);
+    if (std::fputs(line->answer.c_str(), stdout) < 0 ||
+        std::fflush(stdout) != 0) {
+      return CannotRun(absl::UnavailableError(absl::StrCat(
+          "cannot write to standard output: ", std::strerror(errno))));
+    }
     return 0;
   }
   absl::StatusOr<DaemonConfig> config = ConfigFromFlags();

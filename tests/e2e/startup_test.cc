@@ -1,5 +1,8 @@
 // How the program starts, refuses to start, and answers --help.
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
@@ -178,6 +181,10 @@ TEST(StartupTest, AnswersHelpAndVersion) {
         "--admin_address=127.0.0.1:9901", "--log_level=info", "--port_file="}) {
     EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
   }
+  const Finished full = RunEchod(
+      {"--help"}, [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); });
+  EXPECT_EQ(full.exit_status, 2);
+  EXPECT_EQ(Lines(full.err), 1) << full.err;
   const Finished version = RunEchod({"--version"});
   EXPECT_EQ(version.exit_status, 0);
   EXPECT_EQ(version.out.rfind("echod ", 0), 0u);
