@@ -17,6 +17,7 @@ import tempfile
 EPOCH = "1970-01-01T00:00:00Z"
 USER = "65532:65532"  # nonroot, in etc/passwd
 PORTS = ("8080", "9901")
+REPOSITORY = "docker.io/library/"  # what a name without a registry stands for
 LABELS = {
     "title": "echod",
     "description": "TCP echo server with a gRPC admin service",
@@ -74,6 +75,18 @@ def make_layout(umoci, layout, layer, tag, version):
     run("gc", f"--layout={layout}")
 
 
+def name_for_containerd(layout, tag):
+    """Where `ctr images import` and the kubelet look it up.
+
+    containerd takes the name as it is, and the kubelet asks for the full one.
+    """
+    path = layout / "index.json"
+    index = json.loads(path.read_text())
+    [image] = index["manifests"]
+    image["annotations"]["io.containerd.image.name"] = REPOSITORY + tag
+    path.write_text(json.dumps(index))
+
+
 def docker_manifest(layout, tag):
     """What `docker load` reads instead of index.json."""
     def blob(descriptor):
@@ -103,6 +116,7 @@ def main():
         layer = pathlib.Path(scratch, "layer.tar")
         write_layer(layer, args.binary, args.etc)
         make_layout(os.path.abspath(args.umoci), layout, layer, tag, version)
+        name_for_containerd(layout, tag)
         (layout / "manifest.json").write_text(docker_manifest(layout, tag))
         files = sorted(layout.rglob("*"))
         write_tar(args.output,

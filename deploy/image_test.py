@@ -87,7 +87,9 @@ class ImageTest(unittest.TestCase):
         name = f"echod:{self.version()}"
         self.assertEqual(
             self.index["manifests"][0]["annotations"],
-            {"org.opencontainers.image.ref.name": name})
+            {"org.opencontainers.image.ref.name": name,
+             # What the kubelet makes of the manifests' `image: echod:…`.
+             "io.containerd.image.name": f"docker.io/library/{name}"})
         [docker] = json.loads(self.file("manifest.json"))
         self.assertEqual(docker["RepoTags"], [name])
         self.assertIn(docker["Config"], self.layout)

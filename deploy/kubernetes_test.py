@@ -89,6 +89,10 @@ FIELDS = {
         "selector": LABELS,
         "ports": [{"name": ANY, "port": ANY, "targetPort": ANY}],
     },
+    ("policy/v1", "PodDisruptionBudget"): {
+        "maxUnavailable": ANY,
+        "selector": {"matchLabels": LABELS},
+    },
     ("networking.k8s.io/v1", "NetworkPolicy"): {
         "podSelector": {"matchLabels": LABELS},
         "policyTypes": [ANY],
@@ -168,7 +172,8 @@ class KubernetesTest(unittest.TestCase):
     def test_objects(self):
         self.assertEqual(set(self.by_name), {
             ("Deployment", "echod"), ("Service", "echod"),
-            ("Service", "echod-admin"), ("NetworkPolicy", "echod")})
+            ("Service", "echod-admin"), ("NetworkPolicy", "echod"),
+            ("PodDisruptionBudget", "echod")})
 
     def test_fields_exist(self):
         for o in self.objects:
@@ -190,6 +195,8 @@ class KubernetesTest(unittest.TestCase):
                 self.by_name["Service", "echod"]["selector"],
                 self.by_name["Service", "echod-admin"]["selector"],
                 self.by_name["NetworkPolicy", "echod"]["podSelector"]
+                ["matchLabels"],
+                self.by_name["PodDisruptionBudget", "echod"]["selector"]
                 ["matchLabels"]):
             self.assertEqual(selector, labels)
 
@@ -266,6 +273,12 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(self.deployment["strategy"], {
             "type": "RollingUpdate",
             "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}})
+
+    def test_evictions_leave_a_pod(self):
+        budget = self.by_name["PodDisruptionBudget", "echod"]
+        self.assertEqual(budget["maxUnavailable"], 1)
+        self.assertGreater(self.deployment["replicas"],
+                           budget["maxUnavailable"])
 
     def test_no_privileges(self):
         # What the "restricted" pod security standard asks for, and more.
