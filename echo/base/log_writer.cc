@@ -23,8 +23,8 @@ LogWriter::LogWriter(int fd,
   pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
     thread_ = std::thread([this] { Run(); });
-  } catch (const std::system_error&) {
-    // has_thread() says so.
+  } catch (const std::system_error& error) {
+    thread_error_ = error.code().value();
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }

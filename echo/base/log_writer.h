@@ -56,6 +56,8 @@ class LogWriter {
   void FlushInSignalHandler() const;
 
   bool has_thread() const { return thread_.joinable(); }
+  // Why there is none: an errno.
+  int thread_error() const { return thread_error_; }
   std::int64_t dropped() const {
     return dropped_.load(std::memory_order_relaxed);
   }
@@ -71,6 +73,7 @@ class LogWriter {
   // Constant after construction.
   const int fd_;
   std::thread thread_;
+  int thread_error_ = 0;
 
   std::atomic<std::int64_t> dropped_{0};
   // Added, and neither written nor dropped. Written under mutex_.

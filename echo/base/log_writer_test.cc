@@ -5,7 +5,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -172,6 +176,7 @@ TEST_F(LogWriterTest, WithoutAThreadCallersWriteWhatFits) {
   pthread_attr_destroy(&before);
   pthread_attr_destroy(&huge);
   ASSERT_FALSE(writer.has_thread());
+  EXPECT_EQ(writer.thread_error(), EAGAIN);
   writer.Write("one\n");
   char text[8] = {};
   EXPECT_EQ(read(reader_.get(), text, sizeof text), 4);

@@ -16,6 +16,7 @@
 #include "echo/base/log_budget.h"
 #include "echo/base/log_text.h"
 #include "echo/base/log_writer.h"
+#include "echo/base/resource_error.h"
 #include "spdlog/pattern_formatter.h"
 #include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
@@ -118,9 +119,7 @@ absl::Status StartLog() {
   std::signal(SIGABRT, &FlushOnAbort);
   std::set_terminate(&LogAndAbort);
   if (writer.has_thread()) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      "cannot start the log's thread; raise the limit of processes "
-      "(`ulimit -u`, or the cgroup's pids.max)");
+  return ResourceError("start the log's thread", writer.thread_error());
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
