@@ -202,9 +202,6 @@ class Connection final : private EchoState,
   // Whether the peer has done something that the loop is about to see: sent
   // bytes, closed, or made room for what waits.
   bool LoopIsBehind() const;
-  // Puts `deadline`, which has come, off for a moment if that is for the peer's
-  // good: the process was stopped, and what the peer did meanwhile comes first.
-  bool PutOff(MonotonicTime& deadline, MonotonicTime now);
   void BeginToWait();
   // System calls of one kind that fail for want of memory.
   struct Shortage {
@@ -216,6 +213,9 @@ class Connection final : private EchoState,
   void BackOff(Shortage& shortage, MonotonicTime success);
   void Retry();
   void BeginDraining(CloseReason reason, MonotonicTime deadline);
+  // Cuts the connection off, unless the peer has everything. If the process was
+  // stopped when the time came, what the peer did meanwhile comes first.
+  void OnHardDeadline(MonotonicTime now);
   // After the FIN: looks what the peer has confirmed, and when to look again.
   void Linger();
   std::int64_t BufferedBytes() const;    // answered or held, and not sent
@@ -230,6 +230,7 @@ class Connection final : private EchoState,
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
   MonotonicTime hard_deadline_ = MonotonicTime::max();  // then it is cut off
   CloseReason cut_off_reason_ = CloseReason::kDrainDeadline;
+  bool put_off_ = false;    // the hard deadline, once
   bool confirmed_ = false;  // the peer has everything, and the FIN
   MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
   std::int64_t acknowledged_seen_ = 0;                    // at the last look

@@ -16,11 +16,6 @@ namespace {
 // How long a connection that is old enough may take to end.
 constexpr std::chrono::seconds kAgeGrace{30};
 
-// How late a deadline must be noticed to tell that the process was stopped, or
-// the machine; and how long the loop then has for what has come meanwhile.
-constexpr std::chrono::seconds kOverslept{1};
-constexpr std::chrono::milliseconds kCatchUp{500};
-
 // Where system calls fail for want of memory: the time to the next try, which
 // doubles, and how long that may go on.
 constexpr std::chrono::milliseconds kShortestBackOff{50};
@@ -51,12 +46,10 @@ void Connection::OnDeadline() {
   const MonotonicTime now = context().clock.MonotonicNow();
   if (retry_at_ <= now) {
     Retry();
-  } else if (hard_deadline_ <= now && PutOff(hard_deadline_, now)) {
-    ScheduleDeadline();
-  } else if (fin_sent_ && std::min(linger_deadline_, hard_deadline_) <= now) {
-    Linger();
   } else if (hard_deadline_ <= now) {
-    End(cut_off_reason_, /*reset=*/true);
+    OnHardDeadline(now);
+  } else if (linger_deadline_ <= now) {
+    Linger();
   } else if (std::min(StallDeadline(), IdleDeadline()) <= now) {
     OnPatienceOver(now);
   } else if (AgeDeadline() <= now) {
@@ -100,12 +93,6 @@ bool Connection::LoopIsBehind() const {
   if (reading_) socket.events |= POLLIN;
   if (waiting_bytes_ > 0) socket.events |= POLLOUT;
   return socket.events != 0 && poll(&socket, 1, 0) == 1;
-}
-
-bool Connection::PutOff(MonotonicTime& deadline, MonotonicTime now) {
-  if (now - deadline <= kOverslept || !LoopIsBehind()) return false;
-  deadline = now + kCatchUp;
-  return true;
 }
 
 void Connection::BackOff(Shortage& shortage, MonotonicTime success) {

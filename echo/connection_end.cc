@@ -24,6 +24,12 @@ constexpr std::chrono::seconds kLinger{2};
 // How often to look whether the peer's kernel has got everything.
 constexpr std::chrono::milliseconds kDeliveryPoll{100};
 
+// How late a hard deadline must be noticed to tell that the process was
+// stopped, or the machine; and how long it then has for what has come
+// meanwhile.
+constexpr std::chrono::seconds kOverslept{1};
+constexpr std::chrono::milliseconds kCatchUp{500};
+
 }  // namespace
 
 void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
@@ -99,20 +105,30 @@ void Connection::Linger() {
     if (IsBroken(fd())) {
       // Nobody reads any more, so no read has told.
       End(CloseReason::kPeerReset, /*reset=*/true);
-    } else if (hard_deadline_ <= now) {
-      End(cut_off_reason_, /*reset=*/true);
     } else {
       linger_deadline_ = now + kDeliveryPoll;
     }
-  } else if (remote_closed_ || hard_deadline_ <= now) {
+  } else if (remote_closed_ || (confirmed_ && linger_deadline_ <= now)) {
     End(reason_, /*reset=*/false);
   } else if (!confirmed_) {
     confirmed_ = true;
     linger_deadline_ = now + kLinger;
-  } else if (linger_deadline_ <= now && !PutOff(linger_deadline_, now)) {
-    End(reason_, /*reset=*/false);
   }
   ScheduleDeadline();
+}
+
+void Connection::OnHardDeadline(MonotonicTime now) {
+  if (now - hard_deadline_ > kOverslept && !put_off_) {
+    put_off_ = true;
+    hard_deadline_ = now + kCatchUp;
+    ScheduleDeadline();
+  } else if (fin_sent_ && UnacknowledgedBytes() == 0) {
+    End(reason_, /*reset=*/false);
+  } else if (fin_sent_ && IsBroken(fd())) {
+    End(CloseReason::kPeerReset, /*reset=*/true);
+  } else {
+    End(cut_off_reason_, /*reset=*/true);
+  }
 }
 
 void Connection::Reset(CloseReason reason) {

@@ -159,7 +159,7 @@ TEST_P(ConnectionShortageTest, ANewSocketThatCannotBeWatched) {
 TEST_P(ConnectionShortageTest, ASocketThatCannotBeWatchedAgainAfterAPause) {
   ExpectOthersLive();
   TcpClient client = server_.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server_, client, Pattern(256 << 20), Number());
+  SendUntilStuck(server_, client, Pattern(64 << 20), Number());
   watches.Set(ENOSPC, kForGood);
   ExpectExhausted(client);
   watches.Set(0, 0);
@@ -187,7 +187,7 @@ TEST_P(ConnectionShortageTest, AWatchThatCannotBeRemoved) {
   ExpectOthersLive();
   removals.Set(ENOMEM, kForGood);
   TcpClient client = server_.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server_, client, bytes, Number());
   const std::int64_t received = server_.Get(Number())->bytes_received;
   ExpectOthersLive();

@@ -96,7 +96,7 @@ TEST(ConnectionTest, StopsReadingAPeerThatDoesNotRead) {
   TestServer server(
       With({.mode = EchoMode::kRaw, .max_buffered_bytes = kLimit}));
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   const ConnectionInfo info = *server.Get(1);
   EXPECT_GT(info.bytes_buffered, kLimit - (64 << 10));
@@ -149,7 +149,7 @@ TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
 TEST(ConnectionTest, ARaisedLimitLetsAPausedConnectionGoOn) {
   TestServer server(With({.mode = EchoMode::kRaw}));
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   ListenerUpdate raise = Update();
   raise.max_buffered_bytes = 4 << 20;
@@ -187,7 +187,7 @@ TEST(ConnectionTest, UrgentBytesComeBackInTheirPlace) {
 TEST(ConnectionTest, APeersResetEndsIt) {
   TestServer server(Raw());
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server, client, Pattern(256 << 20), 1);
+  SendUntilStuck(server, client, Pattern(64 << 20), 1);
   client.Reset();
   server.DrainAndWait({});
   EXPECT_EQ(Closed(server, CloseReason::kPeerReset), 1);

@@ -77,7 +77,7 @@ TEST(ConnectionTimeoutTest,
 TEST(ConnectionTimeoutTest, WhoReadsSlowlyIsNotIdle) {
   TestServer server(With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout}));
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server, slow, bytes, 1);
   std::string echoed;
   for (int i = 0; i < 4; ++i) {
@@ -113,7 +113,7 @@ TEST(ConnectionTimeoutTest, WhoHasJustTakenTheLastOfItIsNotIdle) {
 TEST(ConnectionTimeoutTest, WhoTakesNothingIsIdleThoughMuchIsOwed) {
   TestServer server(With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout}));
   TcpClient stuck = server.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server, stuck, Pattern(256 << 20), 1);
+  SendUntilStuck(server, stuck, Pattern(64 << 20), 1);
   WaitUntilClosed(server, kTimeout);
   EXPECT_EQ(Closed(server, CloseReason::kIdleTimeout), 1);
 }
@@ -123,7 +123,7 @@ TEST(ConnectionTimeoutTest, WhoTakesNothingOfWhatWaitsIsReset) {
                           .idle_timeout = kTimeout,
                           .write_stall_timeout = absl::Seconds(3)}));
   TcpClient stuck = server.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server, stuck, Pattern(256 << 20), 1);
+  SendUntilStuck(server, stuck, Pattern(64 << 20), 1);
   WaitUntilClosed(server, absl::Seconds(3));
   EXPECT_EQ(Closed(server, CloseReason::kWriteStall), 1);
 }
@@ -133,7 +133,7 @@ TEST(ConnectionTimeoutTest, WhoReadsSlowlyDoesNotStall) {
                           .idle_timeout = 2 * kTimeout,
                           .write_stall_timeout = kTimeout}));
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server, slow, bytes, 1);
   std::string echoed;
   for (int i = 0; i < 4; ++i) {
@@ -186,7 +186,7 @@ TEST(ConnectionTimeoutTest, WhoDoesNotEndAfterItsAgeIsCutOff) {
   ASSERT_TRUE(Eventually([&] {
     return server.Get(1)->state == ConnectionInfo::State::kDraining;
   }));
-  server.clock().Advance(absl::Seconds(32));
+  server.clock().Advance(absl::Seconds(31));
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
   EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
 }
@@ -198,7 +198,9 @@ class PauseTest : public ::testing::Test {
   static constexpr std::size_t kMany =
       ReadPoller::kMostEvents + ReadPoller::kBatch + 64;
 
-  PauseTest() {
+  explicit PauseTest(const ListenerSettings& settings =
+                         {.mode = EchoMode::kRaw, .idle_timeout = kTimeout})
+      : server_(Options(settings)) {
     RaiseDescriptorLimit();
     for (std::size_t i = 0; i < kMany; ++i) {
       clients_.push_back(server_.Connect());
@@ -222,7 +224,13 @@ class PauseTest : public ::testing::Test {
     });
   }
 
-  TestServer server_{With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout})};
+  static EchoServerOptions Options(const ListenerSettings& settings) {
+    EchoServerOptions options = With(settings);
+    options.drain_timeout = kTimeout;
+    return options;
+  }
+
+  TestServer server_;
   std::vector<TcpClient> clients_;
 };
 
@@ -247,7 +255,7 @@ TEST_F(PauseTest, WhoTookEverythingMeanwhileHasNotStalled) {
   update.write_stall_timeout = kTimeout;
   ASSERT_TRUE(server_.Update(update).ok());
   TcpClient slow = server_.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server_, slow, bytes, kMany + 1);
   std::string echoed;
   Pause([&](TcpClient& client) {
@@ -259,6 +267,24 @@ TEST_F(PauseTest, WhoTookEverythingMeanwhileHasNotStalled) {
   echoed += slow.ReadToEnd();
   EXPECT_TRUE(echoed == bytes.substr(0, sent)) << echoed.size();
   EXPECT_EQ(Closed(server_, CloseReason::kWriteStall), 0);
+}
+
+class DrainPauseTest : public PauseTest {
+ protected:
+  DrainPauseTest() : PauseTest(ListenerSettings()) {}
+};
+
+TEST_F(DrainPauseTest, WhoFinishedItsLineMeanwhileIsNotCutOff) {
+  for (std::size_t i = 0; i < kMany; ++i) {
+    ASSERT_TRUE(clients_[i].Send("half"));
+    ASSERT_TRUE(WaitUntilReceived(server_, i + 1, 4));
+    ASSERT_TRUE(server_.Close(i + 1, CloseMode::kGraceful).ok());
+  }
+  Pause([](TcpClient& client) { EXPECT_TRUE(client.Send(" a line\n")); });
+  for (TcpClient& client : clients_) {
+    EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  }
+  EXPECT_EQ(Closed(server_, CloseReason::kDrainDeadline), 0);
 }
 
 }  // namespace
