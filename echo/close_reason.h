@@ -11,21 +11,22 @@ namespace echod {
 // Why a connection ended. Each connection ends for exactly one reason, and is
 // counted under it.
 enum class CloseReason : std::uint8_t {
-  kPeerClosed,     // the peer closed its side, and got all it was owed
-  kPeerReset,      // the peer reset the connection, or the network did
-  kIdleTimeout,    // nothing came or went for the listener's idle timeout
-  kWriteStall,     // the peer took nothing for the listener's stall timeout
-  kMaxAge,         // it was as old as the listener allows
-  kLineTooLong,    // a line was longer than the listener allows
-  kDrained,        // a drain ended it, with all it was owed
-  kDrainDeadline,  // a drain's deadline ended it before it had all
-  kAdminGraceful,  // an operator closed it, with all it was owed
-  kAdminReset,     // an operator reset it
-  kShutdown,       // the server stopped without a drain
+  kPeerClosed,         // the peer closed its side, and got all it was owed
+  kPeerReset,          // the peer reset the connection, or the network did
+  kIdleTimeout,        // nothing came or went for the listener's idle timeout
+  kWriteStall,         // the peer took nothing for the listener's stall timeout
+  kMaxAge,             // it was as old as the listener allows
+  kLineTooLong,        // a line was longer than the listener allows
+  kDrained,            // a drain ended it, with all it was owed
+  kDrainDeadline,      // a drain's deadline ended it before it had all
+  kAdminGraceful,      // an operator closed it, with all it was owed
+  kAdminReset,         // an operator reset it
+  kShutdown,           // the server stopped without a drain
+  kResourceExhausted,  // the system had no memory or epoll watch for it
 };
 
 inline constexpr std::size_t kCloseReasonCount =
-    static_cast<std::size_t>(CloseReason::kShutdown) + 1;
+    static_cast<std::size_t>(CloseReason::kResourceExhausted) + 1;
 
 // The reason's name in statistics, such as `peer_closed`.
 constexpr absl::string_view CloseReasonName(CloseReason reason) {
@@ -52,6 +53,8 @@ constexpr absl::string_view CloseReasonName(CloseReason reason) {
       return "admin_reset";
     case CloseReason::kShutdown:
       return "shutdown";
+    case CloseReason::kResourceExhausted:
+      return "resource_exhausted";
   }
   return "unknown";
 }

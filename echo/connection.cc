@@ -1,6 +1,5 @@
 #include "echo/connection.h"
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -26,6 +25,9 @@ constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
 
 // How long a peer may take to read the error about its line.
 constexpr std::chrono::seconds kErrorTimeout{10};
+
+// The system's fault, and it may pass.
+bool IsShortage(int error) { return error == ENOMEM || error == ENOBUFS; }
 
 }  // namespace
 
@@ -54,27 +56,23 @@ void ConnectionContext::OnTick() {
   if (!wheel_.empty()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
 }
 
-EchoState::EchoState(WorkerListener& from, int fd,
-                     WaitingOutput::Observer& observer)
-    : FdWatcher(fd),
+EchoState::EchoState(WorkerListener& from, UniqueFd socket)
+    : FdWatcher(std::move(socket)),
       mode_(from.settings.mode),
       listener_(from),
-      last_active_(from.context->clock.MonotonicNow()),
-      output_(from.context->loop, fd, observer) {}
+      last_active_(from.context->clock.MonotonicNow()) {}
 
 Connection::Connection(WorkerListener& listener, std::uint64_t number,
                        std::int64_t generation, UniqueFd socket,
                        const SocketAddress& remote)
-    : EchoState(listener, socket.get(), *this),
-      socket_(std::move(socket)),
+    : EchoState(listener, std::move(socket)),
       number_(number),
       generation_(generation),
       remote_(remote),
-      created_(last_active_) {
+      created_(last_active_),
+      output_(listener.context->loop, fd(), *this) {
   stats().accepted.Add(1);
   stats().active.Add(1);
-  SetReading(true);
-  ScheduleDeadline();
 }
 
 Connection::~Connection() {
@@ -83,12 +81,19 @@ Connection::~Connection() {
   SetReading(false);
 }
 
+void Connection::Start() {
+  SetReading(true);
+  ScheduleDeadline();
+  Settle();
+}
+
 void Connection::OnReadable() {
   Read();
   Settle();
 }
 
 void Connection::OnOutputTaken(std::int64_t bytes) {
+  waiting_bytes_ -= bytes;
   bytes_sent_ += bytes;
   stats().bytes_buffered.Add(-bytes);
   stats().bytes_sent.Add(bytes);
@@ -102,8 +107,12 @@ void Connection::OnOutputLow() {
   Settle();
 }
 
-void Connection::OnOutputFailed() {
-  End(CloseReason::kPeerReset, /*reset=*/true);
+void Connection::OnOutputFailed(int error) {
+  if (IsShortage(error)) {
+    BackOff(write_shortage_, stall_from_);
+  } else {
+    End(CloseReason::kPeerReset, /*reset=*/true);
+  }
   Settle();
 }
 
@@ -126,6 +135,9 @@ void Connection::Read() {
   }
   if (received == 0) {
     OnEndOfFile();
+  } else if (IsShortage(errno)) {
+    SetReading(false);
+    BackOff(read_shortage_, last_active_);
   } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     End(CloseReason::kPeerReset, /*reset=*/true);
   }
@@ -167,7 +179,7 @@ void Connection::AnswerLines(absl::string_view bytes) {
     // that does not read could make one read's worth of lines into a lot. What
     // there is no room for is held back as it came.
     const std::int64_t room = Room() - static_cast<std::int64_t>(bytes.size());
-    if (room <= 0 && output_.size() > 0) {
+    if (room <= 0 && waiting_bytes_ > 0) {
       held_.assign(bytes.data(), bytes.size());
       stats().bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
       Pause();
@@ -184,8 +196,9 @@ void Connection::AnswerLines(absl::string_view bytes) {
     stats().lines_echoed.Add(result.lines);
     if (!answers.empty() && !Send(answers)) return;
     if (result.too_long) {
-      BeginClosing(CloseReason::kLineTooLong,
-                   context().clock.MonotonicNow() + kErrorTimeout);
+      CutOffAt(context().clock.MonotonicNow() + kErrorTimeout,
+               CloseReason::kLineTooLong);
+      BeginClosing(CloseReason::kLineTooLong);
       return;
     }
   }
@@ -193,27 +206,32 @@ void Connection::AnswerLines(absl::string_view bytes) {
 }
 
 bool Connection::Send(absl::string_view bytes) {
-  if (output_.size() == 0) {
+  if (waiting_bytes_ == 0) {
     const ssize_t sent = send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes_sent_ += sent;
       stats().bytes_sent.Add(sent);
       bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
+    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
+               !IsShortage(errno)) {
       End(CloseReason::kPeerReset, /*reset=*/true);
       return false;
     }
   }
   if (!bytes.empty()) {
-    if (output_.size() == 0) BeginToWait();
-    output_.Append(bytes);
+    if (waiting_bytes_ == 0) BeginToWait();
+    if (!output_.Append(bytes)) {
+      End(CloseReason::kResourceExhausted, /*reset=*/true);
+      return false;
+    }
+    waiting_bytes_ += static_cast<std::int64_t>(bytes.size());
     stats().bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
   }
   return true;
 }
 
 std::int64_t Connection::Room() const {
-  return listener_.settings.max_buffered_bytes - output_.size();
+  return listener_.settings.max_buffered_bytes - waiting_bytes_;
 }
 
 void Connection::PauseIfFull() {
@@ -233,13 +251,13 @@ void Connection::Pause() {
 
 void Connection::ResumeIfRoom() {
   if (!paused_ || ended_ ||
-      output_.size() > listener_.settings.max_buffered_bytes / 2) {
+      waiting_bytes_ > listener_.settings.max_buffered_bytes / 2) {
     return;
   }
   paused_ = false;
   output_.SetLowWatermark(0);
   SetReading(true);
-  if (!held_.empty()) {
+  if (!ended_ && !held_.empty()) {
     const std::string held = std::exchange(held_, std::string());
     stats().bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
     AnswerBytes(held);  // may pause again
@@ -248,95 +266,13 @@ void Connection::ResumeIfRoom() {
 
 void Connection::SetReading(bool reading) {
   if (reading == reading_) return;
-  reading_ = reading;
-  if (reading) {
-    Start(context().loop.read_poller());
-  } else {
+  if (!reading) {
     Stop(context().loop.read_poller());
-  }
-}
-
-void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
-  BeginDraining(reason, deadline);
-  Settle();
-}
-
-void Connection::BeginDraining(CloseReason reason, MonotonicTime deadline) {
-  hard_deadline_ = std::min(hard_deadline_, deadline);
-  if (state_ == State::kOpen) {
-    state_ = State::kDraining;
-    reason_ = reason;
-    int queued = 0;
-    ioctl(fd(), FIONREAD, &queued);
-    drain_target_ = bytes_received_ + queued;
-  }
-  ScheduleDeadline();
-  Proceed();
-}
-
-void Connection::Proceed() {
-  if (ended_) return;
-  if (state_ == State::kDraining &&
-      bytes_received_ - UnansweredBytes() >= drain_target_) {
-    BeginClosing(reason_, hard_deadline_);
+  } else if (!FdWatcher::Start(context().loop.read_poller())) {
+    End(CloseReason::kResourceExhausted, /*reset=*/true);
     return;
   }
-  if (output_.size() > 0 || !held_.empty()) return;
-  if (fin_sent_) {
-    if (!remote_closed_) return;
-    if (UnacknowledgedBytes() == 0) {
-      End(reason_, /*reset=*/false);
-    } else {
-      linger_deadline_ = context().clock.MonotonicNow() + LingerStep();
-      ScheduleDeadline();
-    }
-    return;
-  }
-  // The kernel delivers what it has after the socket is closed; but not where
-  // the network goes with the process, as in a container: so a drain waits.
-  if (remote_closed_ && (!IsEnding() || UnacknowledgedBytes() == 0)) {
-    End(reason_, /*reset=*/false);
-  } else if (remote_closed_ || state_ == State::kClosing) {
-    state_ = State::kClosing;
-    fin_sent_ = true;
-    shutdown(fd(), SHUT_WR);
-    linger_deadline_ = context().clock.MonotonicNow() + LingerStep();
-    ScheduleDeadline();
-  }
-}
-
-void Connection::BeginClosing(CloseReason reason, MonotonicTime deadline) {
-  state_ = State::kClosing;
-  reason_ = reason;
-  hard_deadline_ = std::min(hard_deadline_, deadline);
-  paused_ = false;
-  output_.SetLowWatermark(0);
-  // What came after the last answer is not answered any more.
-  stats().bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
-  std::string().swap(held_);
-  // A peer that is stuck writing would never read what it is owed.
-  if (!remote_closed_) SetReading(true);
-  ScheduleDeadline();
-  Proceed();
-}
-
-void Connection::Reset(CloseReason reason) {
-  End(reason, /*reset=*/true);
-  Settle();
-}
-
-void Connection::End(CloseReason reason, bool reset) {
-  if (ended_) return;
-  ended_ = true;
-  reason_ = reason;
-  if (reset) {
-    const linger abort = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-  }
-}
-
-void Connection::Settle() {
-  if (ended_) context().on_closed(*this, reason_);
+  reading_ = reading;
 }
 
 void Connection::OnSettingsChanged() {
@@ -352,7 +288,7 @@ void Connection::OnSettingsChanged() {
 }
 
 std::int64_t Connection::BufferedBytes() const {
-  return output_.size() + static_cast<std::int64_t>(held_.size());
+  return waiting_bytes_ + static_cast<std::int64_t>(held_.size());
 }
 
 std::int64_t Connection::UnansweredBytes() const {

@@ -81,7 +81,7 @@ class ConnectionContext {
 struct alignas(64) EchoState : FdWatcher {
   using State = ConnectionInfo::State;
 
-  EchoState(WorkerListener& from, int fd, WaitingOutput::Observer& observer);
+  EchoState(WorkerListener& from, UniqueFd socket);
 
   const EchoMode mode_;
   State state_ = State::kOpen;
@@ -95,8 +95,9 @@ struct alignas(64) EchoState : FdWatcher {
   MonotonicTime last_active_;
   std::int64_t bytes_received_ = 0;
   std::int64_t bytes_sent_ = 0;
-  WaitingOutput output_;  // of it the size, which comes first
+  std::int64_t waiting_bytes_ = 0;  // in the output that waits
 };
+static_assert(sizeof(EchoState) == 64);
 
 // One client's connection, from hand-over to close. Belongs to its worker's
 // loop thread.
@@ -115,7 +116,7 @@ class Connection final : private EchoState,
                          private WaitingOutput::Observer {
  public:
   // Takes `socket` over: connected and non-blocking. `listener` and its context
-  // outlive the connection.
+  // outlive the connection. It does nothing before Start.
   Connection(WorkerListener& listener, std::uint64_t number,
              std::int64_t generation, UniqueFd socket,
              const SocketAddress& remote);
@@ -127,6 +128,10 @@ class Connection final : private EchoState,
   std::int64_t generation() const { return generation_; }
   const WorkerListener& listener() const { return listener_; }
   const SocketAddress& remote() const { return remote_; }
+
+  // Begins to read. May destroy the connection, where its socket cannot be
+  // watched.
+  void Start();
 
   // Ends the connection gracefully: everything received by now is answered (a
   // line that is half there is waited for), then come a FIN and a short wait
@@ -148,7 +153,7 @@ class Connection final : private EchoState,
   void OnReadable() override;
   void OnOutputTaken(std::int64_t bytes) override;
   void OnOutputLow() override;
-  void OnOutputFailed() override;
+  void OnOutputFailed(int error) override;
 
   void Read();
   void OnEndOfFile();
@@ -161,11 +166,15 @@ class Connection final : private EchoState,
   void PauseIfFull();
   void Pause();
   void ResumeIfRoom();
+  // To begin may end the connection: see FdWatcher::Start.
   void SetReading(bool reading);
 
   // Moves on to the next state, where nothing holds it back.
   void Proceed();
-  void BeginClosing(CloseReason reason, MonotonicTime deadline);
+  void BeginClosing(CloseReason reason);
+  // Cuts the connection off for `reason` at `deadline`, unless something does
+  // earlier.
+  void CutOffAt(MonotonicTime deadline, CloseReason reason);
   void End(CloseReason reason, bool reset);
   // Ends every entry point: hands an ended connection to its owner.
   void Settle();
@@ -173,6 +182,9 @@ class Connection final : private EchoState,
   void Touch() { last_active_ = context().clock.MonotonicNow(); }
   void ScheduleDeadline();
   bool IsEnding() const;
+  // Whether the idle and the stall timeout hold.
+  bool IsJudged() const;
+  void OnPatienceOver(MonotonicTime now);
   MonotonicTime IdleDeadline() const;
   MonotonicTime StallDeadline() const;
   MonotonicTime AgeDeadline() const;
@@ -180,13 +192,32 @@ class Connection final : private EchoState,
   // Bytes that the kernel has taken and the peer's has not confirmed. They are
   // lost when a reset is sent, or comes in answer to the peer's late bytes.
   int UnacknowledgedBytes() const;
-  // Whether the peer has confirmed bytes since somebody last asked; then its
-  // timeouts begin anew.
-  bool SeesProgress(MonotonicTime now);
+  // Of what the kernel has taken, what the peer's has confirmed.
+  std::int64_t AcknowledgedBytes() const {
+    return bytes_sent_ - UnacknowledgedBytes();
+  }
+  // If the peer has confirmed bytes since somebody last asked, its timeouts
+  // begin anew at the last of these.
+  void NoteProgress(MonotonicTime now);
+  // Whether the peer has done something that the loop is about to see: sent
+  // bytes, closed, or made room for what waits.
+  bool LoopIsBehind() const;
   void BeginToWait();
+  // System calls of one kind that fail for want of memory.
+  struct Shortage {
+    MonotonicTime from = MonotonicTime::min();  // each one since has failed
+    MonotonicTime last = MonotonicTime::min();
+  };
+  // One more has failed; one may have succeeded at `success`. Tries again soon,
+  // or ends the connection when that has gone on for too long.
+  void BackOff(Shortage& shortage, MonotonicTime success);
+  void Retry();
   void BeginDraining(CloseReason reason, MonotonicTime deadline);
-  void OnLingerDeadline(MonotonicTime now);
-  MonotonicTime::duration LingerStep() const;
+  // Cuts the connection off, unless the peer has everything. If the process was
+  // stopped when the time came, what the peer did meanwhile comes first.
+  void OnHardDeadline(MonotonicTime now);
+  // After the FIN: looks what the peer has confirmed, and when to look again.
+  void Linger();
   std::int64_t BufferedBytes() const;    // answered or held, and not sent
   std::int64_t UnansweredBytes() const;  // received, and not answered
 
@@ -197,17 +228,26 @@ class Connection final : private EchoState,
   std::int64_t lines_echoed_ = 0;
   std::string held_;               // read, and not answered while output waits
   std::int64_t drain_target_ = 0;  // draining: answer so much of the received
-  MonotonicTime hard_deadline_ = MonotonicTime::max();    // then it is cut off
+  MonotonicTime hard_deadline_ = MonotonicTime::max();  // then it is cut off
+  CloseReason cut_off_reason_ = CloseReason::kDrainDeadline;
+  bool put_off_ = false;    // the hard deadline, once
+  bool confirmed_ = false;  // the peer has everything, and the FIN
   MonotonicTime linger_deadline_ = MonotonicTime::max();  // to look, after FIN
-  int unacknowledged_seen_ = -1;  // in the kernel, at the last look
-  MonotonicTime stall_from_;      // the peer has taken nothing since
+  std::int64_t acknowledged_seen_ = 0;                    // at the last look
+  MonotonicTime stall_from_;  // the peer has taken nothing since
+  MonotonicTime retry_at_ = MonotonicTime::max();  // after want of memory
+  Shortage read_shortage_;
+  Shortage write_shortage_;
 
   // Constant after construction.
-  const UniqueFd socket_;
   const std::uint64_t number_;
   const std::int64_t generation_;
   const SocketAddress remote_;
   const MonotonicTime created_;
+
+  // Goes first: it uses the socket and tells this object, which outlive it as
+  // a base and as what comes before.
+  WaitingOutput output_;
 };
 
 }  // namespace echod

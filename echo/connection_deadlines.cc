@@ -1,28 +1,26 @@
-// How long a connection may live, rest, keep its output waiting, and take to
-// end.
+// How long a connection may live, rest, keep its output waiting, take to end,
+// and be short of memory.
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "absl/time/time.h"
 #include "echo/connection.h"
+#include "echo/tcp_info.h"
 
 namespace echod {
 namespace {
 
-// How long a peer that has got everything and a FIN may take to close, too. Its
-// late bytes are thrown away meanwhile; to close at once would answer them with
-// a reset, and that could overtake what it has not read yet.
-constexpr std::chrono::seconds kLinger{2};
-
-// How often to look whether a peer that has closed already has got everything.
-constexpr std::chrono::milliseconds kDeliveryPoll{100};
-
 // How long a connection that is old enough may take to end.
 constexpr std::chrono::seconds kAgeGrace{30};
+
+// Where system calls fail for want of memory: the time to the next try, which
+// doubles, and how long that may go on.
+constexpr std::chrono::milliseconds kShortestBackOff{50};
+constexpr std::chrono::milliseconds kLongestBackOff{1000};
+constexpr std::chrono::seconds kShortageTimeout{10};
 
 // When a timeout, of which 0 is never, is over.
 MonotonicTime After(MonotonicTime start, absl::Duration timeout) {
@@ -33,15 +31,10 @@ MonotonicTime After(MonotonicTime start, absl::Duration timeout) {
 
 }  // namespace
 
-int Connection::UnacknowledgedBytes() const {
-  int bytes = 0;
-  return ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
-}
-
 void Connection::BeginToWait() {
   stall_from_ = context().clock.MonotonicNow();
   if (listener_.settings.write_stall_timeout <= absl::ZeroDuration()) return;
-  unacknowledged_seen_ = UnacknowledgedBytes();
+  acknowledged_seen_ = AcknowledgedBytes();
   // Nothing waits yet, but will before the loop turns.
   context().Schedule(
       *this,
@@ -49,26 +42,16 @@ void Connection::BeginToWait() {
                NextDeadline()));
 }
 
-MonotonicTime::duration Connection::LingerStep() const {
-  if (remote_closed_) return kDeliveryPoll;
-  return kLinger;
-}
-
 void Connection::OnDeadline() {
   const MonotonicTime now = context().clock.MonotonicNow();
-  if (fin_sent_ && std::min(linger_deadline_, hard_deadline_) <= now) {
-    OnLingerDeadline(now);
+  if (retry_at_ <= now) {
+    Retry();
   } else if (hard_deadline_ <= now) {
-    End(reason_ == CloseReason::kLineTooLong ? reason_
-                                             : CloseReason::kDrainDeadline,
-        /*reset=*/true);
-  } else if (StallDeadline() <= now && !SeesProgress(now)) {
-    End(CloseReason::kWriteStall, /*reset=*/true);
-  } else if (IdleDeadline() <= now && !SeesProgress(now)) {
-    // What waits for a peer that takes nothing must not wait in the kernel,
-    // too.
-    End(CloseReason::kIdleTimeout,
-        /*reset=*/output_.size() > 0 || UnacknowledgedBytes() > 0);
+    OnHardDeadline(now);
+  } else if (linger_deadline_ <= now) {
+    Linger();
+  } else if (std::min(StallDeadline(), IdleDeadline()) <= now) {
+    OnPatienceOver(now);
   } else if (AgeDeadline() <= now) {
     BeginDraining(CloseReason::kMaxAge, now + kAgeGrace);
   } else {
@@ -77,31 +60,63 @@ void Connection::OnDeadline() {
   Settle();
 }
 
-void Connection::OnLingerDeadline(MonotonicTime now) {
-  if (UnacknowledgedBytes() == 0) {
-    End(reason_, /*reset=*/false);
-  } else if (hard_deadline_ <= now) {
-    End(reason_ == CloseReason::kLineTooLong ? reason_
-                                             : CloseReason::kDrainDeadline,
-        /*reset=*/true);
-  } else {
-    linger_deadline_ = now + LingerStep();
+void Connection::OnPatienceOver(MonotonicTime now) {
+  NoteProgress(now);
+  const bool stalled = StallDeadline() <= now;
+  if ((!stalled && IdleDeadline() > now) || LoopIsBehind()) {
     ScheduleDeadline();
+  } else if (stalled) {
+    End(CloseReason::kWriteStall, /*reset=*/true);
+  } else {
+    // What waits for a peer that takes nothing must not wait in the kernel,
+    // too.
+    End(CloseReason::kIdleTimeout,
+        /*reset=*/waiting_bytes_ > 0 || UnacknowledgedBytes() > 0);
   }
 }
 
-bool Connection::SeesProgress(MonotonicTime now) {
+void Connection::NoteProgress(MonotonicTime now) {
   // A peer that reads slowly may take megabytes from the kernel before that
-  // asks for more: what it has confirmed counts, too.
-  const int unacknowledged = UnacknowledgedBytes();
-  if (unacknowledged == 0 || unacknowledged == unacknowledged_seen_) {
-    return false;
+  // asks for more: what it has confirmed counts, too. The time of the last
+  // confirmation alone tells nothing, since a full window's probes are
+  // answered.
+  const std::int64_t acknowledged = AcknowledgedBytes();
+  if (acknowledged <= acknowledged_seen_) return;
+  acknowledged_seen_ = acknowledged;
+  const MonotonicTime last = now - SinceLastAcknowledgement(fd());
+  last_active_ = std::max(last_active_, last);
+  stall_from_ = std::max(stall_from_, last);
+}
+
+bool Connection::LoopIsBehind() const {
+  pollfd socket = {.fd = fd(), .events = 0, .revents = 0};
+  if (reading_) socket.events |= POLLIN;
+  if (waiting_bytes_ > 0) socket.events |= POLLOUT;
+  return socket.events != 0 && poll(&socket, 1, 0) == 1;
+}
+
+void Connection::BackOff(Shortage& shortage, MonotonicTime success) {
+  const MonotonicTime now = context().clock.MonotonicNow();
+  if (shortage.from < success || shortage.last + 2 * kLongestBackOff < now) {
+    shortage.from = now;
   }
-  unacknowledged_seen_ = unacknowledged;
-  last_active_ = now;
-  stall_from_ = now;
+  shortage.last = now;
+  const MonotonicTime::duration failing = now - shortage.from;
+  if (failing >= kShortageTimeout) {
+    End(CloseReason::kResourceExhausted, /*reset=*/true);
+    return;
+  }
+  retry_at_ = std::min(retry_at_,
+                       now + std::clamp<MonotonicTime::duration>(
+                                 failing, kShortestBackOff, kLongestBackOff));
   ScheduleDeadline();
-  return true;
+}
+
+void Connection::Retry() {
+  retry_at_ = MonotonicTime::max();
+  if (!paused_ && !remote_closed_) SetReading(true);
+  if (!output_.Resume()) End(CloseReason::kResourceExhausted, /*reset=*/true);
+  ScheduleDeadline();
 }
 
 void Connection::ScheduleDeadline() {
@@ -111,7 +126,7 @@ void Connection::ScheduleDeadline() {
 }
 
 MonotonicTime Connection::NextDeadline() const {
-  return std::min({hard_deadline_, linger_deadline_, IdleDeadline(),
+  return std::min({hard_deadline_, linger_deadline_, retry_at_, IdleDeadline(),
                    StallDeadline(), AgeDeadline()});
 }
 
@@ -121,13 +136,18 @@ bool Connection::IsEnding() const {
   return hard_deadline_ != MonotonicTime::max();
 }
 
+// Nor do they hold against a peer that could not be heard.
+bool Connection::IsJudged() const {
+  return !IsEnding() && retry_at_ == MonotonicTime::max();
+}
+
 MonotonicTime Connection::IdleDeadline() const {
-  if (IsEnding()) return MonotonicTime::max();
+  if (!IsJudged()) return MonotonicTime::max();
   return After(last_active_, listener_.settings.idle_timeout);
 }
 
 MonotonicTime Connection::StallDeadline() const {
-  if (IsEnding() || output_.size() == 0) return MonotonicTime::max();
+  if (!IsJudged() || waiting_bytes_ == 0) return MonotonicTime::max();
   return After(stall_from_, listener_.settings.write_stall_timeout);
 }
 

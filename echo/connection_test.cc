@@ -5,6 +5,7 @@
 #include "echo/connection.h"
 
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -95,7 +96,7 @@ TEST(ConnectionTest, StopsReadingAPeerThatDoesNotRead) {
   TestServer server(
       With({.mode = EchoMode::kRaw, .max_buffered_bytes = kLimit}));
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   const std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   const ConnectionInfo info = *server.Get(1);
   EXPECT_GT(info.bytes_buffered, kLimit - (64 << 10));
@@ -127,9 +128,28 @@ TEST(ConnectionTest, BoundsAnswersThatAreLongerThanTheirLines) {
 }
 
 TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
+  TestServer server(
+      With({.mode = EchoMode::kRaw, .max_buffered_bytes = 64 << 20}));
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes = Pattern(16 << 20);
+  ASSERT_TRUE(client.Send(bytes));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, std::ssize(bytes)));
+  ASSERT_GT(server.Get(1)->bytes_buffered, 1 << 20);
+  ASSERT_FALSE(server.Get(1)->reading_paused);
+  ListenerUpdate lower = Update();
+  lower.max_buffered_bytes = 1 << 20;
+  ASSERT_TRUE(server.Update(lower).ok());
+  ASSERT_TRUE(Eventually([&] { return server.Get(1)->reading_paused; }));
+  EXPECT_EQ(server.control().GetStats().total.read_pauses, 1);
+  ASSERT_TRUE(client.Send("more"));
+  client.FinishSending();
+  EXPECT_TRUE(client.ReadToEnd() == bytes + "more");
+}
+
+TEST(ConnectionTest, ARaisedLimitLetsAPausedConnectionGoOn) {
   TestServer server(With({.mode = EchoMode::kRaw}));
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  const std::string bytes = Pattern(256 << 20);
+  const std::string bytes = Pattern(64 << 20);
   std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   ListenerUpdate raise = Update();
   raise.max_buffered_bytes = 4 << 20;
@@ -140,10 +160,34 @@ TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
   EXPECT_TRUE(client.ReadToEnd() == bytes.substr(0, sent));
 }
 
+// Sent out of band, as telnet's `send synch` does, it has its place in the
+// stream nevertheless.
+TEST(ConnectionTest, UrgentBytesComeBackInTheirPlace) {
+  for (const EchoMode mode : {EchoMode::kRaw, EchoMode::kLine}) {
+    TestServer server(With({.mode = mode}));
+    TcpClient client = server.Connect();
+    std::string sent;
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_TRUE(client.Send("before"));
+      ASSERT_TRUE(client.SendUrgent("\xFF\xF2"));  // IAC DM
+      ASSERT_TRUE(client.Send("after"));
+      sent +=
+          "before\xFF\xF2"
+          "after";
+    }
+    ASSERT_TRUE(client.SendUrgent("!"));
+    client.FinishSending();
+    sent += "!";
+    EXPECT_EQ(client.ReadToEnd(), mode == EchoMode::kRaw
+                                      ? sent
+                                      : absl::StrCat("YOU SAID ", sent, "\n"));
+  }
+}
+
 TEST(ConnectionTest, APeersResetEndsIt) {
   TestServer server(Raw());
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server, client, Pattern(256 << 20), 1);
+  SendUntilStuck(server, client, Pattern(64 << 20), 1);
   client.Reset();
   server.DrainAndWait({});
   EXPECT_EQ(Closed(server, CloseReason::kPeerReset), 1);

@@ -113,7 +113,8 @@ std::int64_t EchoServer::CutOff() const {
   const auto closed = [&](CloseReason reason) {
     return total.closed[static_cast<std::size_t>(reason)];
   };
-  return closed(CloseReason::kDrainDeadline) + closed(CloseReason::kShutdown);
+  return closed(CloseReason::kDrainDeadline) + closed(CloseReason::kShutdown) +
+         closed(CloseReason::kResourceExhausted);
 }
 
 bool EchoServer::DrainedCleanly() const {

@@ -91,6 +91,8 @@ int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
   // Accepted sockets inherit these, and need no call of their own.
   if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
   if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
+  // Urgent bytes have their place among the others.
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
   sockaddr_storage storage;
   const socklen_t length = address.ToKernel(storage);
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {

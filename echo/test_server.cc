@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "echo/base/check.h"
 #include "echo/listen_socket.h"
 #include "tests/support/eventually.h"
@@ -47,6 +48,17 @@ TcpClient TestServer::Connect(const TcpClient::Options& options) {
   std::optional<TcpClient> client = TcpClient::Connect(address(), options);
   ECHOD_CHECK(client.has_value());
   return *std::move(client);
+}
+
+void TestServer::AdvanceAndTick(absl::Duration by) {
+  // On the loop's thread, so that a tick is either before or after it.
+  std::int64_t looks = 0;
+  OnMainLoop([&](EchoServer&) {
+    clock_.Advance(by);
+    looks = clock_.looks();
+  });
+  ECHOD_CHECK(Eventually([&] { return clock_.looks() > looks; }));
+  OnMainLoop([](EchoServer&) {});  // the tick has come to its end
 }
 
 void TestServer::OnMainLoop(const std::function<void(EchoServer&)>& task) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "echo/base/fake_clock.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
@@ -33,6 +34,11 @@ class TestServer {
 
   SocketAddress address() const;
   testing::TcpClient Connect(const testing::TcpClient::Options& options = {});
+
+  // Advances the clock, and returns when the connections' deadlines that have
+  // come by then have been looked at. For servers of one worker, where a
+  // connection has a deadline; nothing else is going on meanwhile.
+  void AdvanceAndTick(absl::Duration by);
 
   // Runs `task` on the main loop, and waits for it.
   void OnMainLoop(const std::function<void(EchoServer&)>& task);

@@ -1,6 +1,6 @@
 #include "echo/waiting_output.h"
 
-#include "echo/base/check.h"
+#include <cerrno>
 
 namespace echod {
 namespace {
@@ -12,21 +12,32 @@ constexpr std::size_t kSliceBytes = 16 * 1024 - 64;
 
 }  // namespace
 
-void WaitingOutput::Append(absl::string_view bytes) {
+bool WaitingOutput::Append(absl::string_view bytes) {
   if (bev_ == nullptr) {
     bev_.reset(bufferevent_socket_new(loop_.base(), fd_, 0));
-    ECHOD_CHECK(bev_ != nullptr);
+    if (bev_ == nullptr) return false;
     bufferevent_setcb(bev_.get(), nullptr, &WaitingOutput::OnWritten,
                       &WaitingOutput::OnEvent, this);
-    evbuffer_add_cb(bufferevent_get_output(bev_.get()),
-                    &WaitingOutput::OnChanged, this);
+    if (evbuffer_add_cb(bufferevent_get_output(bev_.get()),
+                        &WaitingOutput::OnChanged, this) == nullptr) {
+      return false;
+    }
   }
-  size_ += static_cast<std::int64_t>(bytes.size());
   while (!bytes.empty()) {
     const absl::string_view slice = bytes.substr(0, kSliceBytes);
-    ECHOD_CHECK(bufferevent_write(bev_.get(), slice.data(), slice.size()) == 0);
+    if (bufferevent_write(bev_.get(), slice.data(), slice.size()) != 0) {
+      return false;
+    }
     bytes.remove_prefix(slice.size());
   }
+  // bufferevent_write does not tell when it could not watch the socket.
+  return failed_ || bufferevent_enable(bev_.get(), EV_WRITE) == 0;
+}
+
+bool WaitingOutput::Resume() {
+  if (!failed_) return true;
+  failed_ = false;
+  return bufferevent_enable(bev_.get(), EV_WRITE) == 0;
 }
 
 void WaitingOutput::SetLowWatermark(std::size_t bytes) {
@@ -35,16 +46,22 @@ void WaitingOutput::SetLowWatermark(std::size_t bytes) {
   }
 }
 
-void WaitingOutput::OnWritten(bufferevent* /*bev*/, void* self) {
+void WaitingOutput::OnWritten(bufferevent* bev, void* self) {
   auto* const output = static_cast<WaitingOutput*>(self);
   // libevent holds on to it for the rest of its own function.
-  if (output->size_ == 0) output->bev_.reset();
+  if (evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
+    output->bev_.reset();
+  }
   output->observer_.OnOutputLow();
 }
 
 void WaitingOutput::OnEvent(bufferevent* /*bev*/, short /*what*/, void* self) {
-  // Nothing is read by way of the bufferevent, so this is a failed write.
-  static_cast<WaitingOutput*>(self)->observer_.OnOutputFailed();
+  // Nothing is read by way of the bufferevent, so this is a failed write, which
+  // libevent has disabled.
+  const int error = EVUTIL_SOCKET_ERROR();
+  auto* const output = static_cast<WaitingOutput*>(self);
+  output->failed_ = true;
+  output->observer_.OnOutputFailed(error);
 }
 
 void WaitingOutput::OnChanged(evbuffer* /*output*/,
@@ -52,7 +69,6 @@ void WaitingOutput::OnChanged(evbuffer* /*output*/,
   if (info->n_deleted == 0) return;
   auto* const output = static_cast<WaitingOutput*>(self);
   const auto taken = static_cast<std::int64_t>(info->n_deleted);
-  output->size_ -= taken;
   output->observer_.OnOutputTaken(taken);
 }
 

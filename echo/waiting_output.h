@@ -23,8 +23,9 @@ class WaitingOutput {
     virtual void OnOutputTaken(std::int64_t bytes) = 0;
     // No more than the low watermark is left.
     virtual void OnOutputLow() = 0;
-    // The peer is gone; nothing will be taken any more.
-    virtual void OnOutputFailed() = 0;
+    // A write failed with the errno `error`. Nothing more is tried until
+    // Resume.
+    virtual void OnOutputFailed(int error) = 0;
 
    protected:
     ~Observer() = default;
@@ -37,10 +38,13 @@ class WaitingOutput {
   WaitingOutput(const WaitingOutput&) = delete;
   WaitingOutput& operator=(const WaitingOutput&) = delete;
 
-  // Bytes that wait.
-  std::int64_t size() const { return size_; }
+  // Has `bytes` wait behind those that do. False when the system is out of
+  // memory or of the user's epoll watches: then no byte may be taken any more,
+  // and the output is of no further use.
+  [[nodiscard]] bool Append(absl::string_view bytes);
 
-  void Append(absl::string_view bytes);
+  // Goes on after OnOutputFailed; otherwise it does nothing. False as Append.
+  [[nodiscard]] bool Resume();
 
   // OnOutputLow comes when no more than so many bytes are left. 0 at first, and
   // again whenever nothing waits.
@@ -52,8 +56,8 @@ class WaitingOutput {
   static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
                         void* self);
 
-  std::int64_t size_ = 0;  // first: the owner looks at it all the time
   BuffereventPtr bev_;
+  bool failed_ = false;  // and waits for Resume
   EventLoop& loop_;
   Observer& observer_;
   const int fd_;

@@ -151,8 +151,10 @@ void Worker::Adopt(AcceptedSocket accepted) {
       std::make_unique<Connection>(listener, number, accepted.generation,
                                    std::move(accepted.socket),
                                    accepted.remote));
-  if (drain_deadline_.has_value()) {
-    place->second->Drain(CloseReason::kDrained, *drain_deadline_);
+  place->second->Start();
+  if (!drain_deadline_.has_value()) return;
+  if (Connection* const connection = Find(number)) {
+    connection->Drain(CloseReason::kDrained, *drain_deadline_);
   }
 }
 

@@ -25,16 +25,15 @@ constexpr std::size_t kBatch = ReadPoller::kBatch;
 class Watched final : public FdWatcher {
  public:
   Watched(EventLoop& loop, std::function<void()> called)
-      : FdWatcher(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      : FdWatcher(UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))),
         called_(std::move(called)),
-        poller_(loop.read_poller()),
-        owned_fd_(fd()) {
-    Start();
+        poller_(loop.read_poller()) {
+    EXPECT_TRUE(Start());
   }
   ~Watched() override { Stop(); }
 
   void MakeReadable() { eventfd_write(fd(), 1); }
-  void Start() { FdWatcher::Start(poller_); }
+  bool Start() { return FdWatcher::Start(poller_); }
   void Stop() { FdWatcher::Stop(poller_); }
   int calls() const { return calls_; }
 
@@ -50,7 +49,6 @@ class Watched final : public FdWatcher {
 
   const std::function<void()> called_;
   ReadPoller& poller_;
-  const UniqueFd owned_fd_;
   int calls_ = 0;
 };
 
@@ -90,8 +88,8 @@ TEST_P(FdWatcherTest, DoesNotCallWhileItIsStopped) {
   watched.MakeReadable();
   Turn();
   EXPECT_EQ(watched.calls(), 0);
-  watched.Start();
-  watched.Start();
+  EXPECT_TRUE(watched.Start());
+  EXPECT_TRUE(watched.Start());
   Turn();
   EXPECT_EQ(watched.calls(), 1);
 }
@@ -141,8 +139,8 @@ TEST_P(FdWatcherTest, StartsAgainAfterOthersCameAndWent) {
   for (int i = 0; i < 3; ++i) {
     for (const auto& each : at_rest_) each->Stop();
     watched.Stop();
-    watched.Start();
-    for (const auto& each : at_rest_) each->Start();
+    EXPECT_TRUE(watched.Start());
+    for (const auto& each : at_rest_) EXPECT_TRUE(each->Start());
     watched.MakeReadable();
     Turn();
     EXPECT_EQ(watched.calls(), i + 1);

@@ -29,28 +29,33 @@ int ReadPoller::Begin() {
   return event_add(epoll_event_.get(), nullptr) == 0 ? 0 : errno;
 }
 
-void ReadPoller::Start(FdWatcher& watcher) {
-  if (watcher.how_ != FdWatcher::kNot) return;
+bool ReadPoller::Start(FdWatcher& watcher) {
+  if (watcher.how_ != FdWatcher::kNot) return true;
   if (free_events_.empty()) {
-    watcher.how_ = FdWatcher::kPolled;
     epoll_event event = {.events = EPOLLIN, .data = {.ptr = &watcher}};
-    ECHOD_CHECK(
-        epoll_ctl(epoll_fd_.get(), EPOLL_CTL_ADD, watcher.fd_, &event) == 0);
-    return;
+    // EEXIST: an earlier Stop could not remove it.
+    if (epoll_ctl(epoll_fd_.get(), EPOLL_CTL_ADD, watcher.fd(), &event) != 0 &&
+        errno != EEXIST) {
+      return false;
+    }
+    watcher.how_ = FdWatcher::kPolled;
+    return true;
   }
-  watcher.how_ = free_events_.back();
-  free_events_.pop_back();
-  EventPtr& event = events_[static_cast<std::size_t>(watcher.how_)];
+  const std::int16_t index = free_events_.back();
+  EventPtr& event = events_[static_cast<std::size_t>(index)];
   if (event == nullptr) {
-    event.reset(event_new(base_, watcher.fd_, EV_READ | EV_PERSIST,
+    event.reset(event_new(base_, watcher.fd(), EV_READ | EV_PERSIST,
                           &ReadPoller::OnEvent, &watcher));
-    ECHOD_CHECK(event != nullptr);
+    if (event == nullptr) return false;
   } else {
-    ECHOD_CHECK(event_assign(event.get(), base_, watcher.fd_,
+    ECHOD_CHECK(event_assign(event.get(), base_, watcher.fd(),
                              EV_READ | EV_PERSIST, &ReadPoller::OnEvent,
                              &watcher) == 0);
   }
-  ECHOD_CHECK(event_add(event.get(), nullptr) == 0);
+  if (event_add(event.get(), nullptr) != 0) return false;
+  free_events_.pop_back();
+  watcher.how_ = index;
+  return true;
 }
 
 void ReadPoller::Stop(FdWatcher& watcher) {
@@ -59,8 +64,9 @@ void ReadPoller::Stop(FdWatcher& watcher) {
     event_del(events_[static_cast<std::size_t>(how)].get());
     free_events_.push_back(how);
   } else if (how == FdWatcher::kPolled) {
-    ECHOD_CHECK(
-        epoll_ctl(epoll_fd_.get(), EPOLL_CTL_DEL, watcher.fd_, nullptr) == 0);
+    // No kernel is known to fail here. If one does, Dispatch skips the watcher
+    // while it is stopped, and closing its descriptor removes it.
+    epoll_ctl(epoll_fd_.get(), EPOLL_CTL_DEL, watcher.fd(), nullptr);
     for (std::size_t i = next_; i < count_; ++i) {
       if (batch_[i].data.ptr == &watcher) batch_[i].data.ptr = nullptr;
     }
@@ -84,7 +90,9 @@ void ReadPoller::Dispatch() {
       __builtin_prefetch(batch_[next_ + kFetchAhead].data.ptr, /*rw=*/1);
     }
     auto* const watcher = static_cast<FdWatcher*>(batch_[next_++].data.ptr);
-    if (watcher != nullptr) watcher->OnReadable();
+    if (watcher != nullptr && watcher->how_ == FdWatcher::kPolled) {
+      watcher->OnReadable();
+    }
   }
   next_ = count_ = 0;
 }

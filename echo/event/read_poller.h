@@ -40,7 +40,7 @@ class ReadPoller {
 
   // For FdWatcher, which see. Both may be called from a watcher's callback; a
   // stopped watcher is not looked at again.
-  void Start(FdWatcher& watcher);
+  [[nodiscard]] bool Start(FdWatcher& watcher);
   void Stop(FdWatcher& watcher);
 
  private:

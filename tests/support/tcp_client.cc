@@ -58,6 +58,11 @@ bool TcpClient::Send(absl::string_view bytes) {
   return true;
 }
 
+bool TcpClient::SendUrgent(absl::string_view bytes) {
+  return send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_OOB) ==
+         static_cast<ssize_t>(bytes.size());
+}
+
 std::size_t TcpClient::SendSome(absl::string_view bytes) {
   std::size_t total = 0;
   while (total < bytes.size()) {

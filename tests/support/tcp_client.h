@@ -37,6 +37,8 @@ class TcpClient {
 
   // False when the connection broke, or the time was up.
   bool Send(absl::string_view bytes);
+  // Sends a few bytes, of which the last is urgent data.
+  bool SendUrgent(absl::string_view bytes);
 
   // Sends what the kernel takes without waiting, up to all of it.
   std::size_t SendSome(absl::string_view bytes);
