@@ -39,7 +39,8 @@ struct EchoServerOptions {
 
   // Told on the main loop's thread; each may be empty.
   absl::AnyInvocable<void()> on_listeners_changed;
-  absl::AnyInvocable<void()> on_draining;
+  // The drain ends no later than so long from now.
+  absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };
 

@@ -46,7 +46,10 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
           : "";
   LogInfo(absl::StrCat("draining: ", accepting, "connections have ",
                        absl::FormatDuration(drain_timeout_), " to end"));
-  if (options_.on_draining) options_.on_draining();
+  if (options_.on_draining) {
+    options_.on_draining(grace + Listener::kHandshakeGrace + drain_timeout_ +
+                         kDeadlineMargin);
+  }
   grace_timer_.Arm(grace);
   return true;
 }

@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,19 +26,22 @@
 #include "echo/daemon/flags.h"
 #include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
+#include "echo/daemon/process_end.h"
 #include "echo/echo_server.h"
 #include "echo/event/event_loop.h"
-#include "echo/event/signal_watcher.h"
 
 namespace echod {
 namespace {
 
-// Exit statuses, besides 0 after a clean drain.
-constexpr int kExitCutOff = 1;     // somebody was cut off, or a second signal
-constexpr int kExitCannotRun = 2;  // a bad flag, a taken port, no resources
+// The exit status for a bad flag, a taken port, no resources.
+constexpr int kExitCannotRun = 2;
 
 // How long RPCs may take to end once the data plane is gone.
 constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
+
+// How much longer than it should the process may take to end, before it is
+// ended by force.
+constexpr absl::Duration kEndMargin = absl::Seconds(2);
 
 // How long whoever reads the log may take for its last lines.
 constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
@@ -71,28 +73,6 @@ std::string Hostname() {
   return name;
 }
 
-// The signals that end the process. SIGHUP is what a terminal sends when it
-// closes; under nohup it stays ignored.
-std::vector<int> EndingSignals() {
-  std::vector<int> signals = {SIGTERM, SIGINT, SIGQUIT};
-  struct sigaction inherited = {};
-  if (sigaction(SIGHUP, nullptr, &inherited) == 0 &&
-      inherited.sa_handler != SIG_IGN) {
-    signals.push_back(SIGHUP);
-  }
-  return signals;
-}
-
-// They are kept back until somebody watches for them, so that one that comes
-// early is not lost: as the first process of a container echod would not even
-// die of it. Threads inherit this, so that the main thread gets them all.
-void SetEndingSignals(int how) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : EndingSignals()) sigaddset(&set, signal);
-  pthread_sigmask(how, &set, nullptr);
-}
-
 // The two planes and the loop that they share.
 class Daemon {
  public:
@@ -102,12 +82,11 @@ class Daemon {
         server_(*loop_, SystemClock(), Options()) {}
 
   absl::Status Start() {
-    for (const int signal : EndingSignals()) {
-      auto watcher = SignalWatcher::Create(
-          *loop_, signal, [this, signal] { OnSignal(signal); });
-      if (!watcher.ok()) return watcher.status();
-      signal_watchers_.push_back(*std::move(watcher));
-    }
+    auto requests =
+        EndRequests::Watch(*loop_, {.drain = [this] { OnDrainRequested(); },
+                                    .stop = [this] { OnStopRequested(); }});
+    if (!requests.ok()) return requests.status();
+    end_requests_ = *std::move(requests);
     if (absl::Status started = server_.Start(); !started.ok()) {
       if (absl::IsResourceExhausted(started)) return started;
       return absl::Status(started.code(),
@@ -134,7 +113,6 @@ class Daemon {
 
   // Until the data plane has ended; then the exit status.
   int Run() {
-    SetEndingSignals(SIG_UNBLOCK);
     const absl::Status ended = loop_->Run();
     if (!ended.ok()) {
       LogError(absl::StrCat("the main loop has failed: ", ended.message(),
@@ -142,12 +120,15 @@ class Daemon {
       admin_->SetServing(false);
       server_.StopNow();
     }
+    const bool clean = ended.ok() && server_.DrainedCleanly();
+    // gRPC sets itself no bound, and its threads may be stuck.
+    EndByForceAfter(kAdminShutdownTimeout + kEndMargin,
+                    clean ? 0 : kExitCutOff);
     // Last, so that an operator can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
-    const bool clean = ended.ok() && server_.DrainedCleanly();
     LogInfo(clean ? "stopped: every connection got what it was owed"
                   : "stopped: some connections were cut off");
-    return clean && signals_ < 2 ? 0 : kExitCutOff;
+    return clean && EndRequests::Count() < 2 ? 0 : kExitCutOff;
   }
 
  private:
@@ -164,7 +145,10 @@ class Daemon {
         LogError(written.message());
       }
     };
-    options.on_draining = [this] { admin_->SetServing(false); };
+    options.on_draining = [this](absl::Duration longest) {
+      EndByForceAfter(longest + kEndMargin, kExitCutOff);
+      admin_->SetServing(false);
+    };
     options.on_stopped = [this] { loop_->Stop(); };
     return options;
   }
@@ -183,28 +167,25 @@ class Daemon {
     return absl::OkStatus();
   }
 
-  void OnSignal(int signal) {
-    // The first one asks for a drain, though an operator may have begun it. A
-    // terminal that closes may send several: from its shell and from the
-    // kernel.
-    if (signal == SIGHUP || ++signals_ == 1) {
-      if (!server_.BeginDrain({})) LogInfo("the drain goes on");
-      return;
-    }
+  // A drain may have begun already, also by an operator's request.
+  void OnDrainRequested() {
+    if (!server_.BeginDrain({})) LogInfo("the drain goes on");
+  }
+
+  void OnStopRequested() {
     LogWarning("a second signal: stopping at once");
     server_.StopNow();
   }
 
   const DaemonConfig config_;
-  int signals_ = 0;  // SIGHUP apart
   const std::unique_ptr<EventLoop> loop_;
-  std::vector<std::unique_ptr<SignalWatcher>> signal_watchers_;
+  std::unique_ptr<EndRequests> end_requests_;
   EchoServer server_;
   std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
 };
 
 int Main(int argc, char** argv) {
-  SetEndingSignals(SIG_BLOCK);
+  const absl::Status noted = EndRequests::Note();
   // They stand for nothing here, and would kill.
   std::signal(SIGUSR1, SIG_IGN);
   std::signal(SIGUSR2, SIG_IGN);
@@ -215,6 +196,7 @@ int Main(int argc, char** argv) {
   if (absl::Status started = StartLog(); !started.ok()) {
     return CannotRun(started);
   }
+  if (!noted.ok()) return CannotRun(noted);
   SendLibraryLogsToLog();
   const absl::StatusOr<CommandLine> line =
       ParseCommandLine(argc, argv,

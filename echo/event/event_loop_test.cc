@@ -3,7 +3,6 @@
 #include <sys/syscall.h>
 
 #include <cerrno>
-#include <csignal>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -15,7 +14,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "echo/event/signal_watcher.h"
 #include "echo/event/timer.h"
 #include "gtest/gtest.h"
 #include "tests/support/refused_system_call.h"
@@ -180,15 +178,6 @@ TEST(EventLoopTest, RunReturnsWhatKeptItFromPolling) {
   });
 }
 
-TEST(SignalWatcherTest, SaysThatNoWatchIsLeft) {
-  const auto owned = *EventLoop::Create();
-  // Not watched yet: libevent adds its own descriptor for the first signal.
-  OnRestrictedThread(SYS_epoll_ctl, ENOSPC, [&] {
-    EXPECT_EQ(SignalWatcher::Create(*owned, SIGUSR2, [] {}).status().code(),
-              absl::StatusCode::kResourceExhausted);
-  });
-}
-
 TEST(TimerTest, FiresOnce) {
   const auto owned = *EventLoop::Create();
   EventLoop& loop = *owned;
@@ -232,23 +221,6 @@ TEST(TimerTest, MayArmItselfAgain) {
   timer.Arm(absl::ZeroDuration());
   EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(fired, 3);
-}
-
-TEST(SignalWatcherTest, CallsBackOnTheLoop) {
-  const auto owned = *EventLoop::Create();
-  EventLoop& loop = *owned;
-  int signals = 0;
-  {
-    const auto watcher = SignalWatcher::Create(loop, SIGUSR1, [&] {
-      EXPECT_TRUE(loop.InLoopThread());
-      if (++signals == 2) return loop.Stop();
-      raise(SIGUSR1);
-    });
-    ASSERT_TRUE(watcher.ok());
-    raise(SIGUSR1);
-    EXPECT_TRUE(loop.Run().ok());
-  }
-  EXPECT_EQ(signals, 2);
 }
 
 }  // namespace

@@ -135,5 +135,25 @@ TEST_F(FaultTest, HealthFailsWithAWorker) {
   EXPECT_EQ(server.WaitForExit(), 1);
 }
 
+// A loop that hears nothing stands for whatever may hang.
+TEST_F(FaultTest, AProcessThatHangsEndsAfterTheDrainsDeadline) {
+  ServerProcess server(Options({"--workers=2", "--drain_timeout=100ms"}));
+  injector_.Arm({.call = kFault_eventfd_write, .error = EAGAIN});
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 1);
+  EXPECT_GT(injector_.failed(), 0);
+}
+
+TEST_F(FaultTest, ASecondSignalEndsAProcessThatHangs) {
+  ServerProcess server(Options({"--workers=2", "--drain_timeout=1h"}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "here"));
+  injector_.Arm({.call = kFault_eventfd_write, .error = EAGAIN});
+  server.Signal(SIGTERM);
+  ASSERT_TRUE(HasFailed());
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
 }  // namespace
 }  // namespace echod::testing

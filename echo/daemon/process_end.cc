@@ -1,0 +1,153 @@
+#include "echo/daemon/process_end.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <utility>
+
+#include "echo/base/resource_error.h"
+
+namespace echod {
+namespace {
+
+// How long the process has after a second signal, and how much longer after a
+// time that was up, since that may have been up because the process was
+// stopped.
+constexpr unsigned kMarginSeconds = 2;
+
+// What the handlers touch: nothing but lock-free atomics and calls that POSIX
+// allows in a handler.
+std::atomic<int> wake_up_fd{-1};
+std::atomic<int> requests{0};
+std::atomic<int> hangups{0};
+std::atomic<int> forced_status{kExitCutOff};
+std::atomic<int> alarms_left{0};  // until the end by force; 0: none is set
+static_assert(std::atomic<int>::is_always_lock_free);
+
+void OnEndingSignal(int signal) {
+  const int error = errno;
+  if (signal == SIGHUP) {
+    hangups.fetch_add(1);
+  } else if (requests.fetch_add(1) > 0) {
+    forced_status.store(kExitCutOff);
+    alarms_left.store(1);
+    alarm(kMarginSeconds);
+  }
+  const std::uint64_t one = 1;
+  if (write(wake_up_fd.load(), &one, sizeof one) < 0) {
+    // The loop does not hear of it, and the next signal ends the process.
+  }
+  errno = error;
+}
+
+void OnAlarm(int /*signal*/) {
+  const int error = errno;
+  if (alarms_left.load() == 0) return;
+  if (alarms_left.fetch_sub(1) > 1) {
+    alarm(kMarginSeconds);
+    errno = error;
+    return;
+  }
+  static constexpr char kMessage[] =
+      "echod: it did not end in time, and is ended by force\n";
+  pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  if (poll(&log, 1, 0) == 1 &&
+      write(STDERR_FILENO, kMessage, sizeof kMessage - 1) < 0) {
+    // Nobody hears of it.
+  }
+  _exit(forced_status.load());
+}
+
+bool IsIgnored(int signal) {
+  struct sigaction inherited = {};
+  return sigaction(signal, nullptr, &inherited) == 0 &&
+         inherited.sa_handler == SIG_IGN;
+}
+
+void Handle(int signal, void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigfillset(&action.sa_mask);
+  sigaction(signal, &action, nullptr);
+  // Whoever started this process may have blocked it.
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace
+
+absl::Status EndRequests::Note() {
+  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) return ResourceError("handle signals", errno);
+  wake_up_fd.store(fd);
+  Handle(SIGALRM, &OnAlarm);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
+    Handle(signal, &OnEndingSignal);
+  }
+  if (!IsIgnored(SIGHUP)) Handle(SIGHUP, &OnEndingSignal);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<EndRequests>> EndRequests::Watch(
+    EventLoop& loop, Callbacks callbacks) {
+  // The handler's stays open as long as the process lives.
+  UniqueFd fd(fcntl(wake_up_fd.load(), F_DUPFD_CLOEXEC, 0));
+  if (!fd.valid()) return ResourceError("watch for signals", errno);
+  auto watch = std::unique_ptr<EndRequests>(
+      new EndRequests(loop, std::move(fd), std::move(callbacks)));
+  if (!watch->Start(loop.read_poller())) {
+    return ResourceError("watch for signals", errno);
+  }
+  return watch;
+}
+
+EndRequests::EndRequests(EventLoop& loop, UniqueFd wake_up, Callbacks callbacks)
+    : FdWatcher(std::move(wake_up)),
+      loop_(loop),
+      callbacks_(std::move(callbacks)) {}
+
+EndRequests::~EndRequests() { Stop(loop_.read_poller()); }
+
+int EndRequests::Count() { return requests.load(); }
+
+void EndRequests::OnReadable() {
+  eventfd_t ignored = 0;
+  eventfd_read(fd(), &ignored);
+  for (; hangups_handled_ < hangups.load(); ++hangups_handled_) {
+    callbacks_.drain();
+  }
+  for (; requests_handled_ < requests.load(); ++requests_handled_) {
+    if (requests_handled_ == 0) {
+      callbacks_.drain();
+    } else {
+      callbacks_.stop();
+    }
+  }
+}
+
+void EndByForceAfter(absl::Duration patience, int status) {
+  if (requests.load() > 1) return;  // it has less time than that already
+  constexpr absl::Duration kLongest = absl::Hours(24 * 3650);
+  const std::int64_t seconds = absl::ToInt64Seconds(absl::Ceil(
+      std::clamp(patience, absl::Seconds(1), kLongest), absl::Seconds(1)));
+  forced_status.store(status);
+  alarms_left.store(2);
+  alarm(static_cast<unsigned>(seconds));
+  if (requests.load() > 1) {  // a signal has come in between
+    forced_status.store(kExitCutOff);
+    alarms_left.store(1);
+    alarm(kMarginSeconds);
+  }
+}
+
+}  // namespace echod
