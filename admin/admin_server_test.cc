@@ -235,6 +235,8 @@ TEST_F(AdminServerTest, DrainsWithTheTimesAskedFor) {
   request.mutable_deadline()->set_seconds(-1);
   admin::v1::Server server;
   EXPECT_EQ(Field(Call(&Stub::DrainServer, request, &server)), "deadline");
+  request.mutable_deadline()->set_seconds(366 * 24 * 3600);
+  EXPECT_EQ(Field(Call(&Stub::DrainServer, request, &server)), "deadline");
   request.mutable_deadline()->set_seconds(7);
   ASSERT_TRUE(Call(&Stub::DrainServer, request, &server).ok());
   EXPECT_EQ(server.state(), admin::v1::Server::STATE_DRAINING);

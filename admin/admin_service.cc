@@ -52,12 +52,13 @@ Reply<T> FinishLater(ServerUnaryReactor* reactor, Response* response,
       });
 }
 
-// An unset duration is none.
+// How long a drain may take; an unset duration is none.
 template <typename Message>
 absl::StatusOr<std::optional<absl::Duration>> OptionalDuration(
     bool is_set, const Message& duration, absl::string_view field) {
   if (!is_set) return std::optional<absl::Duration>();
-  const absl::StatusOr<absl::Duration> parsed = ParseDuration(duration, field);
+  const absl::StatusOr<absl::Duration> parsed =
+      ParseDurationUpTo(kLongestDrain, duration, field);
   if (!parsed.ok()) return parsed.status();
   return std::optional<absl::Duration>(*parsed);
 }

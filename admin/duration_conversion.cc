@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
 #include "echo/control_error.h"
 
 namespace echod {
@@ -39,6 +40,19 @@ absl::StatusOr<absl::Duration> ParseDuration(
   }
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());
+}
+
+absl::StatusOr<absl::Duration> ParseDurationUpTo(
+    absl::Duration most, const google::protobuf::Duration& duration,
+    absl::string_view field) {
+  absl::StatusOr<absl::Duration> parsed = ParseDuration(duration, field);
+  if (parsed.ok() && *parsed > most) {
+    return InvalidFieldError(field,
+                             absl::StrCat(absl::FormatDuration(*parsed),
+                                          " is too long; the longest is ",
+                                          absl::FormatDuration(most)));
+  }
+  return parsed;
 }
 
 }  // namespace echod

@@ -18,6 +18,14 @@ google::protobuf::Timestamp ToProto(absl::Time time);
 absl::StatusOr<absl::Duration> ParseDuration(
     const google::protobuf::Duration& duration, absl::string_view field);
 
+// The same, and at most `most`.
+absl::StatusOr<absl::Duration> ParseDurationUpTo(
+    absl::Duration most, const google::protobuf::Duration& duration,
+    absl::string_view field);
+
+// The longest time that a drain may be given.
+inline constexpr absl::Duration kLongestDrain = absl::Hours(24 * 365);
+
 }  // namespace echod
 
 #endif  // ADMIN_DURATION_CONVERSION_H_

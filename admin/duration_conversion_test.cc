@@ -42,5 +42,15 @@ TEST(DurationConversionTest, RefusesWhatIsNegativeOrNoDuration) {
   EXPECT_TRUE(ParseDuration(Proto(315'576'000'000, 0), "field").ok());
 }
 
+TEST(DurationConversionTest, RefusesWhatIsLongerThanTheLongest) {
+  const absl::Duration most = absl::Seconds(5);
+  EXPECT_EQ(*ParseDurationUpTo(most, Proto(5, 0), "field"), most);
+  for (const google::protobuf::Duration& bad : {Proto(5, 1), Proto(-1, 0)}) {
+    const absl::Status status = ParseDurationUpTo(most, bad, "field").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(GetErrorDetail(status).field, "field");
+  }
+}
+
 }  // namespace
 }  // namespace echod

@@ -19,6 +19,9 @@ namespace {
 
 using admin::v1::Listener;
 
+// While its connections live, a drain that is spread takes work of the loops.
+constexpr absl::Duration kLongestSpread = absl::Hours(24);
+
 // One field that can be changed.
 struct MutableField {
   absl::string_view path;
@@ -201,11 +204,13 @@ absl::StatusOr<DrainPolicy> ParseDrainPolicy(
                                "choose MODE_KEEP, MODE_GRACEFUL or MODE_RESET");
   }
   if (proto.has_timeout()) {
-    const auto timeout = ParseDuration(proto.timeout(), "drain.timeout");
+    const auto timeout =
+        ParseDurationUpTo(kLongestDrain, proto.timeout(), "drain.timeout");
     if (!timeout.ok()) return timeout.status();
     drain.timeout = *timeout;
   }
-  const auto spread = ParseDuration(proto.spread(), "drain.spread");
+  const auto spread =
+      ParseDurationUpTo(kLongestSpread, proto.spread(), "drain.spread");
   if (!spread.ok()) return spread.status();
   drain.spread = *spread;
   return drain;

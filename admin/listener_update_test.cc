@@ -104,6 +104,12 @@ TEST(ListenerUpdateTest, NamesTheFieldAtFault) {
   request = Request();
   request.mutable_drain()->mutable_spread()->set_seconds(-1);
   EXPECT_EQ(Field(request), "drain.spread");
+  request.mutable_drain()->mutable_spread()->set_seconds(24 * 3600 + 1);
+  EXPECT_EQ(Field(request), "drain.spread");
+  request.mutable_drain()->mutable_spread()->set_seconds(24 * 3600);
+  EXPECT_TRUE(ParseListenerUpdate(request).ok());
+  request.mutable_drain()->mutable_timeout()->set_seconds(365 * 24 * 3600 + 1);
+  EXPECT_EQ(Field(request), "drain.timeout");
   request = Request();
   request.mutable_drain()->set_mode(
       static_cast<admin::v1::DrainPolicy::Mode>(99));

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "echo/event/event_loop.h"
+#include "absl/base/thread_annotations.h"
+#include "echo/base/mutex.h"
 #include "echo/reply.h"
 #include "echo/server_control.h"
 #include "echo/worker.h"
@@ -15,16 +17,18 @@
 namespace echod {
 
 // Finds connections wherever they live: asks the workers, and puts their
-// answers together. No table is shared, so nothing here can hold a worker up
-// for longer than one of its own batches. Thread-safe.
+// answers together. No table is shared, and what a request asks of a worker is
+// work of its OperatorJobs: so nothing here holds a loop up. Thread-safe.
 class ConnectionDirectory {
  public:
-  // Pages are put together on `main_loop`, where that is in nobody's way. Both
-  // outlive the directory; the vector does not change.
-  ConnectionDirectory(EventLoop& main_loop,
-                      const std::vector<std::unique_ptr<Worker>>& workers)
-      : main_loop_(main_loop), workers_(workers) {}
+  // The vector outlives the directory and does not change; when the directory
+  // dies, every worker has been stopped and joined.
+  explicit ConnectionDirectory(
+      const std::vector<std::unique_ptr<Worker>>& workers)
+      : workers_(workers) {}
 
+  // A few lists are made at a time, since each holds a page for every worker;
+  // others wait, in the order in which they came.
   void List(const ConnectionQuery& query, Reply<ConnectionPage> reply);
 
   // Calls `visit` with the connection, on its worker, and answers with what it
@@ -32,14 +36,28 @@ class ConnectionDirectory {
   using Visitor = std::function<ConnectionInfo(Connection&)>;
   void Visit(std::uint64_t number, Visitor visit, Reply<ConnectionInfo> reply);
 
- private:
-  struct PageInProgress;
+  // How many lists are made at a time.
+  static constexpr int kMostLists = 8;
 
+ private:
+  class PageInProgress;
+  struct WaitingList {
+    ConnectionQuery query;
+    Reply<ConnectionPage> reply;
+  };
+
+  void BeginLists();
+  void Begin(WaitingList list);
+  void OnListEnded();
   void VisitOn(std::size_t worker, std::uint64_t number, Visitor visit,
                Reply<ConnectionInfo> reply);
 
-  EventLoop& main_loop_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
+
+  Mutex mutex_;
+  std::deque<WaitingList> waiting_ ABSL_GUARDED_BY(mutex_);
+  int lists_ ABSL_GUARDED_BY(mutex_) = 0;  // in progress
+  bool beginning_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace echod

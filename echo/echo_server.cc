@@ -14,11 +14,28 @@
 namespace echod {
 namespace {
 
+// How many requests of operators may wait for their answers. One takes less
+// than a kilobyte while it waits.
+constexpr int kMostRequests = 4096;
+
+// How many drains may be spread over time, all at once: each looks at every
+// connection that ends.
+constexpr std::size_t kMostSpreadDrains = 32;
+
 absl::Status ListenerNotFound(const std::string& id) {
   return ControlError(
       absl::StatusCode::kNotFound,
       absl::StrCat("there is no listener '", id, "'"),
       {.reason = "LISTENER_NOT_FOUND", .field = "", .errno_name = ""});
+}
+
+absl::Status TooManyDrains() {
+  return ControlError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("there are ", kMostSpreadDrains,
+                   " drains already that are spread over time; wait until one "
+                   "has ended, or drain without a spread"),
+      {.reason = "TOO_MANY_DRAINS", .field = "", .errno_name = ""});
 }
 
 }  // namespace
@@ -32,12 +49,17 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       started_(clock.MonotonicNow()),
       published_(std::make_shared<PublishedListeners>()),
       accepted_(static_cast<std::size_t>(options_.worker_count)),
-      connections_(main_loop, workers_),
+      connections_(workers_),
+      requests_(kMostRequests),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
       drain_timer_(main_loop, [this] { DrainConnections(); }),
       deadline_timer_(main_loop, [this] { StopNow(); }) {}
 
-EchoServer::~EchoServer() = default;
+EchoServer::~EchoServer() {
+  // What they answer when they die may still ask another.
+  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers_) worker->Join();
+}
 
 absl::Status EchoServer::Start() {
   ECHOD_DCHECK(main_loop_.InLoopThread());
@@ -202,10 +224,14 @@ absl::StatusOr<ListenerInfo> EchoServer::GetListener(
 
 void EchoServer::UpdateListener(ListenerUpdate update,
                                 Reply<ListenerInfo> reply) {
-  main_loop_.Post(
-      [this, update = std::move(update), reply = std::move(reply)]() mutable {
-        UpdateOnLoop(update, std::move(reply));
-      });
+  std::optional<Reply<ListenerInfo>> admitted =
+      requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
+  // The first worker's loop is the main loop.
+  workers_[0]->Serve(
+      OperatorJobs::kUpdateListener,
+      [this, update = std::move(update), owed = *std::move(admitted)](
+          Worker&) mutable { UpdateOnLoop(update, std::move(owed)); });
 }
 
 void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
@@ -216,10 +242,24 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
   Listener& listener = *found->second;
   absl::StatusOr<Listener::Plan> plan = listener.Prepare(update);
   if (!plan.ok()) return reply(std::move(plan).status());
-  if (update.validate_only) return reply(listener.Preview(*plan));
-
-  const bool new_socket = plan->socket.has_value();
+  const bool new_socket = plan->new_socket;
   const bool new_settings = plan->settings != listener.settings();
+  // What ends at once ends before the answer, what is spread does not.
+  std::shared_ptr<void> spread_drain;
+  if (new_socket && update.drain.mode != DrainPolicy::Mode::kKeep &&
+      update.drain.spread > absl::ZeroDuration()) {
+    spread_drain = BeginSpreadDrain();
+    if (spread_drain == nullptr) return reply(TooManyDrains());
+  }
+  if (update.validate_only) {
+    absl::Status possible = listener.CheckSocket(*plan);
+    if (!possible.ok()) return reply(std::move(possible));
+    return reply(listener.Preview(*plan));
+  }
+  if (absl::Status opened = listener.OpenSocket(*plan); !opened.ok()) {
+    return reply(std::move(opened));
+  }
+
   // Held by everybody who has a part in the change; the last one answers.
   auto all_done = std::make_shared<PostAtEnd>(
       main_loop_, [this, id = update.id, reply = std::move(reply)]() mutable {
@@ -228,27 +268,34 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
                   ? absl::StatusOr<ListenerInfo>(ServerDrainingError())
                   : changed->second->Describe());
       });
+  const std::shared_ptr<void> until_ended =
+      spread_drain != nullptr ? spread_drain : all_done;
   const std::string before = listener.bound_address().ToString();
-  listener.Apply(*std::move(plan),
-                 [this, &listener, new_socket, drain = update.drain,
-                  generation = listener.generation() + 1, all_done]() mutable {
-                   // Those whose handshake was under way have come since.
-                   if (new_socket)
-                     EndOldGenerations(listener, generation, drain);
-                   all_done.reset();
-                 });
+  listener.Apply(
+      *std::move(plan), [this, &listener, new_socket, drain = update.drain,
+                         generation = listener.generation() + 1, all_done,
+                         until_ended]() mutable {
+        // Those whose handshake was under way have come since.
+        if (new_socket) {
+          EndOldGenerations(listener, generation, drain, until_ended);
+        }
+        all_done.reset();
+      });
   if (new_settings) {
     LogInfo(absl::StrCat("listener ", listener.id(), " has other settings"));
     for (const auto& worker : workers_) {
-      worker->Post(
-          [id = listener.id(), settings = listener.settings(),
-           all_done](Worker& self) { self.SetListenerSettings(id, settings); });
+      worker->Post([id = listener.id(), settings = listener.settings(),
+                    all_done](Worker& self) mutable {
+        self.SetListenerSettings(id, settings,
+                                 [all_done = std::move(all_done)] {});
+      });
     }
   }
   if (new_socket) {
     LogInfo(absl::StrCat("listener ", listener.id(), " moves from ", before,
                          " to ", listener.bound_address().ToString()));
-    EndOldGenerations(listener, listener.generation(), update.drain);
+    EndOldGenerations(listener, listener.generation(), update.drain,
+                      until_ended);
   }
   Publish();
   if (new_socket && options_.on_listeners_changed) {
@@ -256,49 +303,70 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
   }
 }
 
+std::shared_ptr<void> EchoServer::BeginSpreadDrain() {
+  std::erase_if(spread_drains_,
+                [](const std::weak_ptr<void>& each) { return each.expired(); });
+  if (spread_drains_.size() >= kMostSpreadDrains) return nullptr;
+  auto drain = std::make_shared<char>();
+  spread_drains_.push_back(drain);
+  return drain;
+}
+
 void EchoServer::EndOldGenerations(const Listener& listener,
                                    std::int64_t generation,
-                                   const DrainPolicy& drain) {
+                                   const DrainPolicy& drain,
+                                   std::shared_ptr<void> until_done) {
   if (drain.mode == DrainPolicy::Mode::kKeep) return;
   for (const auto& worker : workers_) {
-    worker->Post([this, drain, id = listener.id(), generation,
+    worker->Post([this, drain, id = listener.id(), generation, until_done,
                   timeout = drain.timeout.value_or(options_.drain_timeout)](
-                     Worker& self) {
-      self.Sweep(
-          [&](const Connection& connection) {
-            return connection.listener().id == id &&
-                   connection.generation() < generation;
-          },
-          drain.spread,
-          [this, drain, timeout](Connection& connection) {
-            if (drain.mode == DrainPolicy::Mode::kReset) {
-              connection.Reset(CloseReason::kAdminReset);
-            } else {
-              connection.Drain(CloseReason::kDrained,
-                               TimeAfter(clock_, timeout));
-            }
-          });
+                     Worker& self) mutable {
+      self.Start({.select =
+                      [id, generation](const Connection& connection) {
+                        return connection.listener().id == id &&
+                               connection.generation() < generation;
+                      },
+                  .spread = drain.spread,
+                  .cost = OperatorJobs::kEndConnection,
+                  .visit =
+                      [this, drain, timeout](Connection& connection) {
+                        if (drain.mode == DrainPolicy::Mode::kReset) {
+                          connection.Reset(CloseReason::kAdminReset);
+                        } else {
+                          connection.Drain(CloseReason::kDrained,
+                                           TimeAfter(clock_, timeout));
+                        }
+                      },
+                  .done = [until_done = std::move(until_done)] {}});
     });
   }
 }
 
 void EchoServer::ListConnections(ConnectionQuery query,
                                  Reply<ConnectionPage> reply) {
-  connections_.List(query, std::move(reply));
+  std::optional<Reply<ConnectionPage>> admitted =
+      requests_.Admit(std::move(reply));
+  if (admitted.has_value()) connections_.List(query, *std::move(admitted));
 }
 
 void EchoServer::GetConnection(std::uint64_t number,
                                Reply<ConnectionInfo> reply) {
+  std::optional<Reply<ConnectionInfo>> admitted =
+      requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
   connections_.Visit(
       number,
       [](Connection& connection) {
         return connection.Describe(/*with_tcp_info=*/true);
       },
-      std::move(reply));
+      *std::move(admitted));
 }
 
 void EchoServer::CloseConnection(std::uint64_t number, CloseMode mode,
                                  Reply<ConnectionInfo> reply) {
+  std::optional<Reply<ConnectionInfo>> admitted =
+      requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
   connections_.Visit(
       number,
       [this, mode](Connection& connection) {
@@ -311,7 +379,7 @@ void EchoServer::CloseConnection(std::uint64_t number, CloseMode mode,
         }
         return info;
       },
-      std::move(reply));
+      *std::move(admitted));
 }
 
 }  // namespace echod

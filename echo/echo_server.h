@@ -22,6 +22,7 @@
 #include "echo/event/timer.h"
 #include "echo/listener.h"
 #include "echo/listener_stats.h"
+#include "echo/request_limit.h"
 #include "echo/server_control.h"
 #include "echo/worker.h"
 
@@ -109,9 +110,13 @@ class EchoServer final : public ServerControl {
   void HandOver();
   std::size_t LeastLoadedWorker();
   void UpdateOnLoop(const ListenerUpdate& update, Reply<ListenerInfo> reply);
-  // Ends what came before the listener's `generation`, as `drain` says.
+  // Ends what came before the listener's `generation`, as `drain` says. Every
+  // worker holds `until_done` until it is.
   void EndOldGenerations(const Listener& listener, std::int64_t generation,
-                         const DrainPolicy& drain);
+                         const DrainPolicy& drain,
+                         std::shared_ptr<void> until_done);
+  // What a spread drain holds until it is done; null when there are too many.
+  std::shared_ptr<void> BeginSpreadDrain();
   void CloseListeners();
   void DrainConnections();
   // A listener has closed, or the connections have begun to drain. The last
@@ -139,11 +144,13 @@ class EchoServer final : public ServerControl {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::vector<AcceptedSocket>> accepted_;  // by worker; main loop
   ConnectionDirectory connections_;
+  RequestLimit requests_;  // all but Drain, which always has to be possible
 
   // Main loop only.
   std::map<std::string, std::unique_ptr<Listener>> listeners_;
   std::uint64_t next_number_ = 1;
   std::size_t next_worker_ = 0;
+  std::vector<std::weak_ptr<void>> spread_drains_;
   std::int64_t cut_off_before_drain_ = 0;
   absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
   std::size_t drain_steps_left_ = 0;

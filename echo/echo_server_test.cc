@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <future>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,8 +15,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "echo/base/descriptor_limit.h"
+#include "echo/base/unique_fd.h"
 #include "echo/control_error.h"
+#include "echo/reply.h"
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
@@ -103,6 +108,142 @@ TEST(EchoServerTest, AnUnknownConnectionIsNotFound) {
   const absl::Status status = server.Get(12345).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(GetErrorDetail(status).reason, "CONNECTION_NOT_FOUND");
+}
+
+TEST(EchoServerTest, AnswersManyListsAtOnce) {
+  TestServer server(Workers(3));
+  constexpr int kConnections = 50;
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kConnections; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  constexpr int kLists = 400;
+  std::atomic<int> complete{0};
+  std::atomic<int> answered{0};
+  for (int i = 0; i < kLists; ++i) {
+    server.control().ListConnections(
+        {.limit = 1000},
+        Reply<ConnectionPage>([&](const absl::StatusOr<ConnectionPage>& page) {
+          if (page.ok() && page->connections.size() == kConnections &&
+              !page->more) {
+            ++complete;
+          }
+          ++answered;
+        }));
+  }
+  ASSERT_TRUE(Eventually([&] { return answered == kLists; }));
+  EXPECT_EQ(complete, kLists);
+}
+
+TEST(EchoServerTest, AnswersListsThatAStopCutsOff) {
+  constexpr int kLists = 4000;
+  std::atomic<int> unavailable{0};
+  {
+    TestServer server(Workers(2));
+    server.OnMainLoop([&](EchoServer& data_plane) {
+      for (int i = 0; i < kLists; ++i) {
+        data_plane.ListConnections(
+            {}, Reply<ConnectionPage>(
+                    [&](const absl::StatusOr<ConnectionPage>& page) {
+                      if (absl::IsUnavailable(page.status())) ++unavailable;
+                    }));
+      }
+      data_plane.StopNow();
+    });
+  }
+  EXPECT_EQ(unavailable, kLists);
+}
+
+TEST(EchoServerTest, RefusesRequestsBeyondABound) {
+  TestServer server;
+  std::atomic<int> refused{0};
+  std::atomic<int> answered{0};
+  constexpr int kRequests = 5000;
+  // While the loop is held up nothing is answered that has to wait.
+  server.OnMainLoop([&](EchoServer& data_plane) {
+    for (int i = 0; i < kRequests; ++i) {
+      data_plane.GetConnection(
+          7, Reply<ConnectionInfo>(
+                 [&](const absl::StatusOr<ConnectionInfo>& answer) {
+                   if (absl::IsResourceExhausted(answer.status())) ++refused;
+                   ++answered;
+                 }));
+    }
+    const absl::Status list =
+        TestServer::Await<ConnectionPage>([&](Reply<ConnectionPage> reply) {
+          data_plane.ListConnections({}, std::move(reply));
+        }).status();
+    EXPECT_EQ(GetErrorDetail(list).reason, "TOO_MANY_REQUESTS");
+    const absl::Status update =
+        TestServer::Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+          data_plane.UpdateListener(Update(), std::move(reply));
+        }).status();
+    EXPECT_EQ(GetErrorDetail(update).reason, "TOO_MANY_REQUESTS");
+  });
+  ASSERT_TRUE(Eventually([&] { return answered == kRequests; }));
+  EXPECT_EQ(refused, kRequests - 4096);
+  EXPECT_TRUE(server.List({}).ok());
+}
+
+TEST(EchoServerTest, AnUpdateIsAnsweredWhenEveryConnectionHasTheNewSettings) {
+  RaiseDescriptorLimit();
+  TestServer server(Raw());
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 500; ++i) clients.push_back(server.Connect());
+  // The last one does not read; a lower limit stops its being read.
+  TcpClient stuck = server.Connect({.receive_buffer = 4096});
+  const std::string bytes(64 * 1024, 'b');
+  std::int64_t sent = 0;
+  ASSERT_TRUE(Eventually([&] {
+    const Counters total = server.control().GetStats().total;
+    if (total.bytes_received < sent) return false;
+    if (total.bytes_buffered > 100'000) return true;
+    sent += static_cast<std::int64_t>(stuck.SendSome(bytes));
+    return false;
+  }));
+  ASSERT_EQ(server.control().GetStats().total.read_pauses, 0);
+  ListenerUpdate update = Update();
+  update.max_buffered_bytes = 64 * 1024;
+  // Looked at on the main loop, where the only worker is: before it goes on.
+  std::promise<std::int64_t> pauses;
+  server.control().UpdateListener(
+      update,
+      Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& changed) {
+        EXPECT_TRUE(changed.ok()) << changed.status();
+        pauses.set_value(server.control().GetStats().total.read_pauses);
+      }));
+  EXPECT_EQ(pauses.get_future().get(), 1);
+}
+
+TEST(EchoServerTest, DrainsSpreadOverTimeAreFewAndEndWithTheirConnections) {
+  TestServer server(Workers(2));
+  TcpClient first = server.Connect();
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
+  const auto drain = [&] {
+    UniqueFd holder;
+    ListenerUpdate update = MoveTo(HeldPort(holder));
+    update.drain = {.mode = DrainPolicy::Mode::kReset,
+                    .spread = absl::Hours(24)};
+    return update;
+  };
+  std::atomic<int> begun{0};
+  for (int i = 0; i < 32; ++i) {
+    server.control().UpdateListener(
+        drain(),
+        Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& to) {
+          EXPECT_TRUE(to.ok()) << to.status();
+          ++begun;
+        }));
+  }
+  EXPECT_EQ(GetErrorDetail(server.Update(drain()).status()).reason,
+            "TOO_MANY_DRAINS");
+  EXPECT_TRUE(Eventually([&] { return begun == 32; }));
+  first.Reset();
+  second.Reset();
+  // The clock stands still; there is just nobody left to wait for.
+  EXPECT_TRUE(Eventually([&] { return server.Update(drain()).ok(); }));
 }
 
 TEST(EchoServerTest, ADrainGivesEverybodyWhatIsOwedAndAFin) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "echo/base/logging.h"
@@ -77,8 +78,14 @@ bool SetHopLimit(int fd, int least) {
   return SetOption(fd, IPPROTO_IP, IP_MINTTL, least) && ipv6;
 }
 
+enum class Purpose {
+  kListen,
+  kCheck,           // it will never listen
+  kCheckBesideOwn,  // nor mind sockets that have SO_REUSEPORT
+};
+
 // An errno, or 0 and a socket.
-int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
+int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
   UniqueFd fd(socket(address.is_ipv6() ? AF_INET6 : AF_INET,
                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
@@ -88,19 +95,50 @@ int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
   if (address.is_ipv6() && !SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0)) {
     return errno;
   }
-  // Accepted sockets inherit these, and need no call of their own.
-  if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
-  if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
-  // Urgent bytes have their place among the others.
-  if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
+  if (purpose == Purpose::kCheckBesideOwn &&
+      !SetOption(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return errno;
+  }
+  if (purpose != Purpose::kListen && address.port() == 0) {
+    // The address alone; no port is taken for it.
+    SetOption(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  }
   sockaddr_storage storage;
   const socklen_t length = address.ToKernel(storage);
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
     return errno;
   }
+  bound = std::move(fd);
+  return 0;
+}
+
+// An errno, or 0 and a socket.
+int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
+  UniqueFd fd;
+  if (const int error = TryBind(address, Purpose::kListen, fd); error != 0) {
+    return error;
+  }
+  // Accepted sockets inherit these, and need no call of their own.
+  if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
+  // Urgent bytes have their place among the others.
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
   if (listen(fd.get(), backlog) != 0) return errno;
   listening = std::move(fd);
   return 0;
+}
+
+// What `attempt` says of `address`; where this is all addresses and this host
+// has no IPv6, of all that it has. An errno, or 0.
+int TryAddress(const SocketAddress& address,
+               absl::FunctionRef<int(const SocketAddress&)> attempt) {
+  const int error = attempt(address);
+  if (!address.is_ipv6() || !address.is_unspecified() ||
+      (error != EAFNOSUPPORT && error != EADDRNOTAVAIL)) {
+    return error;
+  }
+  LogInfo("this host has no IPv6; listening on IPv4 alone");
+  return attempt(SocketAddress().WithPort(address.port()));
 }
 
 }  // namespace
@@ -108,15 +146,26 @@ int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
 absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
                                           int backlog) {
   UniqueFd listening;
-  int error = TryListen(address, backlog, listening);
-  if (error != 0 && address.is_ipv6() && address.is_unspecified() &&
-      (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)) {
-    LogInfo("this host has no IPv6; listening on IPv4 alone");
-    error =
-        TryListen(SocketAddress().WithPort(address.port()), backlog, listening);
-  }
+  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
+    return TryListen(attempted, backlog, listening);
+  });
   if (error != 0) return ListenError(address, error);
   return listening;
+}
+
+absl::Status CheckListenAddress(const SocketAddress& address,
+                                const std::vector<int>& disregarded) {
+  // The kernel lets two sockets of one user have one port where both ask for
+  // it: these do, for as long as this takes.
+  for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  const Purpose purpose =
+      disregarded.empty() ? Purpose::kCheck : Purpose::kCheckBesideOwn;
+  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
+    UniqueFd bound;
+    return TryBind(attempted, purpose, bound);
+  });
+  for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+  return error == 0 ? absl::OkStatus() : ListenError(address, error);
 }
 
 bool StopHandshakesByFilter(int listen_fd) {

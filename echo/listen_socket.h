@@ -1,6 +1,9 @@
 #ifndef ECHO_LISTEN_SOCKET_H_
 #define ECHO_LISTEN_SOCKET_H_
 
+#include <vector>
+
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
@@ -16,6 +19,12 @@ namespace echod {
 // RESOURCE_EXHAUSTED when descriptors have run out.
 absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
                                           int backlog);
+
+// OK, or the error that OpenListenSocket would give at this moment, as far as
+// binding can tell: nothing listens meanwhile, so no client can get in. It is
+// as if the listening sockets `disregarded`, of this process, were not there.
+absl::Status CheckListenAddress(const SocketAddress& address,
+                                const std::vector<int>& disregarded);
 
 // How a listening socket was brought to answer no new handshake.
 enum class HandshakeStop {

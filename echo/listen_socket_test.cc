@@ -13,6 +13,7 @@
 
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
+#include "echo/control_error.h"
 #include "gtest/gtest.h"
 #include "tests/support/tcp_client.h"
 
@@ -110,6 +111,36 @@ INSTANTIATE_TEST_SUITE_P(
         Stop{"HopLimitOnAll", &StopHandshakesByHopLimit, &LiftHopLimit,
              "[::]:0"}),
     [](const auto& param) { return std::string(param.param.name); });
+
+TEST(CheckListenAddressTest, FindsWhatListensButForWhatItIsToDisregard) {
+  const UniqueFd first =
+      *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
+  const SocketAddress taken = LocalAddress(first.get());
+  const SocketAddress all =
+      SocketAddress::Parse("[::]:0")->WithPort(taken.port());
+  for (const SocketAddress& address : {taken, all}) {
+    EXPECT_EQ(GetErrorDetail(CheckListenAddress(address, {})).reason,
+              "ADDRESS_IN_USE");
+    EXPECT_TRUE(CheckListenAddress(address, {first.get()}).ok());
+  }
+  const UniqueFd second = *OpenListenSocket(
+      SocketAddress::Parse("127.0.0.2:0")->WithPort(taken.port()), 1);
+  EXPECT_TRUE(CheckListenAddress(taken, {first.get()}).ok());
+  EXPECT_FALSE(CheckListenAddress(all, {first.get()}).ok());
+  EXPECT_TRUE(CheckListenAddress(all, {first.get(), second.get()}).ok());
+  // What was disregarded counts again, and still listens.
+  EXPECT_FALSE(OpenListenSocket(taken, 1).ok());
+  EXPECT_TRUE(TcpClient::Connect(taken).has_value());
+}
+
+TEST(CheckListenAddressTest, TellsWhatElseKeepsAnAddressFromBeingBound) {
+  EXPECT_EQ(GetErrorDetail(
+                CheckListenAddress(*SocketAddress::Parse("192.0.2.1:0"), {}))
+                .reason,
+            "ADDRESS_NOT_AVAILABLE");
+  EXPECT_TRUE(
+      CheckListenAddress(*SocketAddress::Parse("127.0.0.1:0"), {}).ok());
+}
 
 }  // namespace
 }  // namespace echod

@@ -37,6 +37,10 @@ bool SameSocket(const SocketAddress& wanted, const SocketAddress& configured,
   return wanted == configured || wanted == configured.WithPort(bound.port());
 }
 
+bool InUse(const absl::Status& status) {
+  return GetErrorDetail(status).reason == "ADDRESS_IN_USE";
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
@@ -133,7 +137,8 @@ ListenerInfo Listener::Describe() const {
   return info;
 }
 
-absl::StatusOr<Listener::Plan> Listener::Prepare(const ListenerUpdate& update) {
+absl::StatusOr<Listener::Plan> Listener::Prepare(
+    const ListenerUpdate& update) const {
   if (!update.etag.empty() && update.etag != Describe().etag) {
     return ControlError(
         absl::StatusCode::kAborted,
@@ -160,23 +165,62 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(const ListenerUpdate& update) {
     return InvalidFieldError("address", address.status().message());
   }
   plan.address = *address;
-  if (!SameSocket(plan.address, address_, bound_address())) {
-    absl::StatusOr<UniqueFd> socket =
-        OpenListenSocket(plan.address, plan.settings.backlog);
-    if (!socket.ok() && FinishRetiringOn(plan.address.port())) {
-      // A port that this listener is only just leaving is free for it.
+  plan.new_socket = !SameSocket(plan.address, address_, bound_address());
+  return plan;
+}
+
+absl::Status Listener::CheckSocket(const Plan& plan) const {
+  if (!plan.new_socket) return absl::OkStatus();
+  absl::Status free = CheckListenAddress(plan.address, {});
+  if (free.ok()) return free;
+  // A port that this listener is only just leaving is free for it.
+  if (InUse(free) && !RetiringInTheWayOf(plan.address).empty()) {
+    return absl::OkStatus();
+  }
+  return OwnPortError(std::move(free), plan);
+}
+
+absl::Status Listener::OpenSocket(Plan& plan) {
+  if (!plan.new_socket) return absl::OkStatus();
+  absl::StatusOr<UniqueFd> socket =
+      OpenListenSocket(plan.address, plan.settings.backlog);
+  if (!socket.ok() && InUse(socket.status())) {
+    const std::vector<const Acceptor*> in_the_way =
+        RetiringInTheWayOf(plan.address);
+    for (const Acceptor* each : in_the_way) FinishRetiring(Find(each));
+    if (!in_the_way.empty()) {
       socket = OpenListenSocket(plan.address, plan.settings.backlog);
     }
-    if (!socket.ok()) return OwnPortError(std::move(socket).status(), plan);
-    plan.socket = *std::move(socket);
   }
-  return plan;
+  if (!socket.ok()) return OwnPortError(std::move(socket).status(), plan);
+  plan.socket = *std::move(socket);
+  return absl::OkStatus();
+}
+
+std::vector<const Acceptor*> Listener::RetiringInTheWayOf(
+    const SocketAddress& address) const {
+  std::vector<const Acceptor*> candidates;
+  for (const Retiring& each : retiring_) {
+    if (each.acceptor->address().port() == address.port()) {
+      candidates.push_back(each.acceptor.get());
+    }
+  }
+  const auto free_without = [&](const Acceptor* one_that_stays) {
+    std::vector<int> gone;
+    for (const Acceptor* each : candidates) {
+      if (each != one_that_stays) gone.push_back(each->fd());
+    }
+    return CheckListenAddress(address, gone).ok();
+  };
+  if (candidates.empty() || !free_without(nullptr)) return {};
+  std::erase_if(candidates,
+                [&](const Acceptor* each) { return free_without(each); });
+  return candidates;
 }
 
 absl::Status Listener::OwnPortError(absl::Status error,
                                     const Plan& plan) const {
-  if (GetErrorDetail(error).reason != "ADDRESS_IN_USE" ||
-      plan.address.port() != bound_address().port()) {
+  if (!InUse(error) || plan.address.port() != bound_address().port()) {
     return error;
   }
   return ControlError(
@@ -193,30 +237,29 @@ ListenerInfo Listener::Preview(const Plan& plan) const {
   info.settings = plan.settings;
   info.address = plan.address.Host();
   info.port = plan.address.port();
-  if (plan.socket.has_value()) {
-    const SocketAddress bound = LocalAddress(plan.socket->get());
-    info.bound_port = bound.port();
-    info.bound_address = bound.ToString();
+  if (plan.new_socket) {
+    info.bound_port = plan.address.port();
+    info.bound_address = plan.address.ToString();
     ++info.generation;
   }
   return info;
 }
 
 void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
-  const bool changed = plan.settings != settings_ || plan.address != address_ ||
-                       plan.socket.has_value();
+  const bool changed =
+      plan.settings != settings_ || plan.address != address_ || plan.new_socket;
   const bool new_backlog = plan.settings.backlog != settings_.backlog;
   settings_ = plan.settings;
   address_ = plan.address;
   if (changed) MarkChanged();
-  if (!plan.socket.has_value()) {
+  if (!plan.new_socket) {
     if (new_backlog) listen(acceptor_->fd(), settings_.backlog);
     done();
     return;
   }
   ++generation_;
   std::unique_ptr<Acceptor> old =
-      std::exchange(acceptor_, NewAcceptor(*std::move(plan.socket)));
+      std::exchange(acceptor_, NewAcceptor(std::move(plan.socket)));
   Retire(std::move(old), std::move(done));
 }
 
@@ -248,10 +291,15 @@ void Listener::Retire(std::unique_ptr<Acceptor> acceptor,
                        .done = std::move(done)});
 }
 
-void Listener::OnRetiringTimer(const Acceptor* acceptor) {
-  const auto found = std::find_if(
+std::vector<Listener::Retiring>::iterator Listener::Find(
+    const Acceptor* acceptor) {
+  return std::find_if(
       retiring_.begin(), retiring_.end(),
       [&](const Retiring& each) { return each.acceptor.get() == acceptor; });
+}
+
+void Listener::OnRetiringTimer(const Acceptor* acceptor) {
+  const auto found = Find(acceptor);
   if (!found->acceptor->AcceptWaiting() &&
       clock_.MonotonicNow() < found->give_up) {
     found->timer->Arm(kHandshakeGrace);
@@ -274,16 +322,6 @@ void Listener::FinishRetiring(std::vector<Retiring>::iterator which) {
   retired.done();
   // Not here: this may be the timer's own callback.
   loop_.Post([timer = std::move(retired.timer)] {});
-}
-
-bool Listener::FinishRetiringOn(std::uint16_t port) {
-  const auto found = std::find_if(
-      retiring_.begin(), retiring_.end(), [&](const Retiring& each) {
-        return each.acceptor->address().port() == port;
-      });
-  if (found == retiring_.end()) return false;
-  FinishRetiring(found);
-  return true;
 }
 
 bool Listener::LosesSomebody() const {

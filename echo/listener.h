@@ -67,17 +67,27 @@ class Listener {
   // what is wrong with it. Changes nothing.
   struct Plan {
     ListenerSettings settings;
-    SocketAddress address;           // as configured; port 0: any
-    std::optional<UniqueFd> socket;  // set when the address takes a new one
+    SocketAddress address;    // as configured; port 0: any
+    bool new_socket = false;  // the address takes a new one
+    UniqueFd socket;          // valid once it has been opened
   };
-  absl::StatusOr<Plan> Prepare(const ListenerUpdate& update);
+  absl::StatusOr<Plan> Prepare(const ListenerUpdate& update) const;
 
-  // How the listener would look with `plan` carried out.
+  // OK, or why OpenSocket would fail, as far as can be told without listening:
+  // nobody notices.
+  absl::Status CheckSocket(const Plan& plan) const;
+
+  // Opens the new socket, where the plan takes one. Cuts the retirement of an
+  // old socket short where that, and nobody else, is in the way.
+  absl::Status OpenSocket(Plan& plan);
+
+  // How the listener would look with `plan` carried out. A port that the kernel
+  // has yet to choose is 0.
   ListenerInfo Preview(const Plan& plan) const;
 
-  // Carries `plan` out, which cannot fail. `done` is called when the new
-  // address accepts and the old one refuses: at once, unless a socket has to
-  // retire.
+  // Carries out `plan`, whose socket is open; it cannot fail. `done` is called
+  // when the new address accepts and the old one refuses: at once, unless a
+  // socket has to retire.
   void Apply(Plan plan, absl::AnyInvocable<void()> done);
 
   // Stops accepting for good, and calls `done` once the port refuses.
@@ -112,8 +122,11 @@ class Listener {
               absl::AnyInvocable<void()> done);
   void OnRetiringTimer(const Acceptor* acceptor);
   void FinishRetiring(std::vector<Retiring>::iterator which);
-  // False when there is none on this port.
-  bool FinishRetiringOn(std::uint16_t port);
+  // The sockets that retire and keep `address` from being bound; none, when
+  // somebody else does, too.
+  std::vector<const Acceptor*> RetiringInTheWayOf(
+      const SocketAddress& address) const;
+  std::vector<Retiring>::iterator Find(const Acceptor* acceptor);
   void MarkChanged();
 
   // Constant after construction.

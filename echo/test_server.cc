@@ -28,7 +28,6 @@ TestServer::TestServer(EchoServerOptions options) {
     const absl::Status ended = loop_->Run();
     ECHOD_CHECK(ended.ok());
     server_.reset();
-    loop_.reset();
   });
   ready.get_future().wait();
 }
@@ -38,6 +37,8 @@ TestServer::~TestServer() {
   WaitUntilStopped();
   loop_->Stop();
   thread_.join();
+  // Not on its own thread: that may be through before Stop has returned here.
+  loop_.reset();
 }
 
 SocketAddress TestServer::address() const {

@@ -2,8 +2,8 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <system_error>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -12,15 +12,6 @@
 #include "echo/base/resource_error.h"
 
 namespace echod {
-namespace {
-
-// Connections that an operator's request may look at in one turn of the loop.
-constexpr std::size_t kBatch = 128;
-
-// How often a sweep that is spread over time goes on.
-constexpr absl::Duration kSweepInterval = absl::Milliseconds(20);
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(int index,
                                                        Clock& clock) {
@@ -43,7 +34,7 @@ Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
                [this](Connection& connection, CloseReason reason) {
                  OnClosed(connection, reason);
                }),
-      sweep_timer_(loop_, [this] { ContinueSweeps(); }) {}
+      jobs_(loop_) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -86,8 +77,8 @@ void Worker::Stop() {
 void Worker::CloseAll() {
   ECHOD_DCHECK(loop_.InLoopThread());
   stopped_ = true;
-  sweep_timer_.Disarm();
-  sweeps_.clear();
+  jobs_.Stop();
+  spread_sweeps_.clear();
   on_empty_ = nullptr;
   while (!connections_.empty()) {
     connections_.begin()->second->Reset(CloseReason::kShutdown);
@@ -96,11 +87,21 @@ void Worker::CloseAll() {
 
 void Worker::Join() {
   if (thread_.joinable()) thread_.join();
+  jobs_.Stop();  // of a worker that has never run
 }
 
 void Worker::Post(absl::AnyInvocable<void(Worker&)> task) {
   loop_.Post([this, task = std::move(task)]() mutable {
     if (!stopped_) task(*this);
+  });
+}
+
+void Worker::Serve(OperatorJobs::Cost cost,
+                   absl::AnyInvocable<void(Worker&)> task) {
+  jobs_.Add([this, cost, task = std::move(task)](Budget& budget) mutable {
+    task(*this);
+    budget.Spend(cost);
+    return Progress::kDone;
   });
 }
 
@@ -123,22 +124,32 @@ void Worker::AddListener(const std::string& id,
                      .context = &context_});
 }
 
+WorkerListener& Worker::ListenerOf(const std::string& id) {
+  // Whoever names a listener has seen it added.
+  const auto found = listeners_.find(id);
+  ECHOD_CHECK(found != listeners_.end());
+  return *found->second;
+}
+
 void Worker::SetListenerSettings(const std::string& id,
-                                 const ListenerSettings& settings) {
+                                 const ListenerSettings& settings,
+                                 absl::AnyInvocable<void()> done) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerListener& listener = *listeners_.at(id);
+  WorkerListener& listener = ListenerOf(id);
   listener.settings = settings;
-  Sweep(
-      [&](const Connection& connection) {
-        return &connection.listener() == &listener;
-      },
-      absl::ZeroDuration(),
-      [](Connection& connection) { connection.OnSettingsChanged(); });
+  Start(
+      {.select =
+           [&listener](const Connection& connection) {
+             return &connection.listener() == &listener;
+           },
+       .cost = OperatorJobs::kNewSettings,
+       .visit = [](Connection& connection) { connection.OnSettingsChanged(); },
+       .done = std::move(done)});
 }
 
 void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerListener& listener = *listeners_.at(accepted.listener_id);
+  WorkerListener& listener = ListenerOf(accepted.listener_id);
   const std::uint64_t number = accepted.number;
   if (LogsDebug()) {
     LogDebug(absl::StrCat("connection ", number, " opened by ",
@@ -161,10 +172,13 @@ void Worker::Adopt(AcceptedSocket accepted) {
 void Worker::Drain(MonotonicTime deadline) {
   ECHOD_DCHECK(loop_.InLoopThread());
   drain_deadline_ = deadline;
-  Sweep([](const Connection&) { return true; }, absl::ZeroDuration(),
-        [deadline](Connection& connection) {
-          connection.Drain(CloseReason::kDrained, deadline);
-        });
+  Start({.select = [](const Connection&) { return true; },
+         .cost = OperatorJobs::kEndConnection,
+         .visit =
+             [deadline](Connection& connection) {
+               connection.Drain(CloseReason::kDrained, deadline);
+             },
+         .done = nullptr});
 }
 
 Connection* Worker::Find(std::uint64_t number) {
@@ -182,6 +196,14 @@ void Worker::OnClosed(Connection& connection, CloseReason reason) {
                           " closed: ", CloseReasonName(reason)));
   }
   listener.all_stats->open_by_address.Remove(connection.remote());
+  for (SweepInProgress* const sweep : spread_sweeps_) {
+    const std::uint64_t number = connection.number();
+    const bool counted =
+        sweep->counting ? number <= sweep->after : number > sweep->after;
+    if (counted && number <= sweep->last && sweep->sweep.select(connection)) {
+      --sweep->left;
+    }
+  }
   connections_.erase(connection.number());
   listener.all_stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);
@@ -199,73 +221,101 @@ void Worker::NotifyWhenEmpty(absl::AnyInvocable<void()> callback) {
   }
 }
 
-void Worker::Sweep(absl::FunctionRef<bool(const Connection&)> select,
-                   absl::Duration spread,
-                   std::function<void(Connection&)> visit) {
+void Worker::Start(Sweep sweep) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  SweepInProgress sweep;
-  for (const auto& [number, connection] : connections_) {
-    if (select(*connection)) sweep.numbers.push_back(number);
-  }
-  sweep.start = clock_.MonotonicNow();
-  sweep.spread = spread;
-  sweep.visit = std::move(visit);
-  sweeps_.push_back(std::move(sweep));
-  sweep_timer_.Arm(absl::ZeroDuration());
-}
-
-std::size_t Worker::DueBy(const SweepInProgress& sweep,
-                          MonotonicTime now) const {
-  const absl::Duration elapsed = absl::FromChrono(now - sweep.start);
-  if (elapsed >= sweep.spread) return sweep.numbers.size();
-  const double part = absl::FDivDuration(elapsed, sweep.spread);
-  return static_cast<std::size_t>(part *
-                                  static_cast<double>(sweep.numbers.size()));
-}
-
-void Worker::ContinueSweeps() {
-  const MonotonicTime now = clock_.MonotonicNow();
-  std::size_t budget = kBatch;
-  for (SweepInProgress& sweep : sweeps_) {
-    const std::size_t due = DueBy(sweep, now);
-    for (; sweep.next < due && budget > 0; ++sweep.next, --budget) {
-      if (Connection* const connection = Find(sweep.numbers[sweep.next])) {
-        sweep.visit(*connection);
-      }
-    }
-  }
-  std::erase_if(sweeps_, [](const SweepInProgress& sweep) {
-    return sweep.next == sweep.numbers.size();
-  });
-  if (sweeps_.empty()) return;
-  sweep_timer_.Arm(budget == 0 ? absl::ZeroDuration() : kSweepInterval);
-}
-
-void Worker::List(ConnectionQuery query,
-                  absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done) {
-  ECHOD_DCHECK(loop_.InLoopThread());
-  ContinueList({.query = query, .found = {}, .done = std::move(done)});
-}
-
-void Worker::ContinueList(ListInProgress list) {
-  ConnectionQuery& query = list.query;
-  auto it = connections_.upper_bound(query.after);
-  for (std::size_t i = 0; i < kBatch && query.limit > 0; ++i, ++it) {
-    if (it == connections_.end()) {
-      query.limit = 0;
-      break;
-    }
-    list.found.push_back(it->second->Describe(query.with_tcp_info));
-    query.after = it->first;
-    --query.limit;
-  }
-  if (query.limit == 0) {
-    list.done(std::move(list.found));
+  if (connections_.empty()) {
+    if (sweep.done) sweep.done();
     return;
   }
-  Post([list = std::move(list)](Worker& self) mutable {
-    self.ContinueList(std::move(list));
+  auto progress = std::make_unique<SweepInProgress>(
+      SweepInProgress{.sweep = std::move(sweep),
+                      .start = clock_.MonotonicNow(),
+                      .last = connections_.rbegin()->first});
+  if (progress->sweep.spread > absl::ZeroDuration()) {
+    progress->counting = true;
+    spread_sweeps_.push_back(progress.get());
+  }
+  jobs_.Add([this, progress = std::move(progress)](Budget& budget) {
+    const Progress reached = Continue(*progress, budget);
+    if (reached != Progress::kDone) return reached;
+    std::erase(spread_sweeps_, progress.get());
+    if (progress->sweep.done) progress->sweep.done();
+    return reached;
   });
+}
+
+Worker::Progress Worker::Continue(SweepInProgress& sweep, Budget& budget) {
+  const bool spread = sweep.sweep.spread > absl::ZeroDuration();
+  if (sweep.counting && !Count(sweep, budget)) return Progress::kMore;
+  auto it = connections_.upper_bound(sweep.after);
+  while (!budget.exhausted()) {
+    if (it == connections_.end() || it->first > sweep.last) {
+      return Progress::kDone;
+    }
+    if (spread && sweep.left == 0) return Progress::kDone;
+    if (spread && sweep.selected - sweep.left >= Due(sweep)) {
+      return Progress::kLater;
+    }
+    Connection& connection = *it->second;
+    sweep.after = connection.number();
+    budget.Spend(OperatorJobs::kLook);
+    if (!sweep.sweep.select(connection)) {
+      ++it;
+      continue;
+    }
+    --sweep.left;
+    sweep.sweep.visit(connection);
+    budget.Spend(sweep.sweep.cost);
+    it = connections_.upper_bound(sweep.after);
+  }
+  return Progress::kMore;
+}
+
+bool Worker::Count(SweepInProgress& sweep, Budget& budget) {
+  auto it = connections_.upper_bound(sweep.after);
+  for (; it != connections_.end() && it->first <= sweep.last; ++it) {
+    if (budget.exhausted()) return false;
+    budget.Spend(OperatorJobs::kLook);
+    sweep.after = it->first;
+    if (sweep.sweep.select(*it->second)) {
+      ++sweep.selected;
+      ++sweep.left;
+    }
+  }
+  sweep.counting = false;
+  sweep.after = 0;
+  return true;
+}
+
+std::int64_t Worker::Due(const SweepInProgress& sweep) const {
+  const absl::Duration elapsed =
+      absl::FromChrono(clock_.MonotonicNow() - sweep.start);
+  if (elapsed >= sweep.sweep.spread) return sweep.selected;
+  const double part = absl::FDivDuration(elapsed, sweep.sweep.spread);
+  return static_cast<std::int64_t>(part * static_cast<double>(sweep.selected));
+}
+
+void Worker::List(const ConnectionQuery& query,
+                  absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done) {
+  jobs_.Add([this, list = ListInProgress{.query = query,
+                                         .found = {},
+                                         .done = std::move(done)}](
+                Budget& budget) mutable { return Continue(list, budget); });
+}
+
+Worker::Progress Worker::Continue(ListInProgress& list, Budget& budget) {
+  ConnectionQuery& query = list.query;
+  auto it = connections_.upper_bound(query.after);
+  for (; it != connections_.end() && query.limit > 0; ++it, --query.limit) {
+    if (budget.exhausted()) return Progress::kMore;
+    list.found.push_back(it->second->Describe(query.with_tcp_info));
+    query.after = it->first;
+    budget.Spend(query.with_tcp_info ? OperatorJobs::kDescribeWithTcpInfo
+                                     : OperatorJobs::kDescribe);
+  }
+  list.done(std::move(list.found));
+  budget.Spend(OperatorJobs::kAnswerList);
+  return Progress::kDone;
 }
 
 }  // namespace echod

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,7 +13,6 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/functional/any_invocable.h"
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -23,8 +21,8 @@
 #include "echo/base/unique_fd.h"
 #include "echo/connection.h"
 #include "echo/event/event_loop.h"
-#include "echo/event/timer.h"
 #include "echo/listener_stats.h"
+#include "echo/operator_jobs.h"
 #include "echo/server_control.h"
 
 namespace echod {
@@ -39,8 +37,11 @@ struct AcceptedSocket {
 };
 
 // An EventLoop with its thread, and the connections that live on it. Nothing
-// comes in but through Post and HandOver; what is not said to be thread-safe is
-// for the loop's thread only, and so for what is posted.
+// comes in but through Post, HandOver, Serve and List; what is not said to be
+// thread-safe is for the loop's thread only, and so for what is posted.
+//
+// What operators ask for goes through the worker's OperatorJobs: all of it
+// together takes a bounded part of a turn of the loop.
 class Worker {
  public:
   // On a loop and a thread of its own. RESOURCE_EXHAUSTED when the system has
@@ -66,8 +67,20 @@ class Worker {
   // Waits for the thread to end, after Stop.
   void Join();
 
-  // Calls `task` on the loop's thread; see EventLoop::Post. Thread-safe.
+  // Calls `task` on the loop's thread; see EventLoop::Post. Not for what
+  // operators may ask for as often as they like. Thread-safe.
   void Post(absl::AnyInvocable<void(Worker&)> task);
+
+  // Calls `task` on the loop's thread, as an operator's request of this cost:
+  // see OperatorJobs. Destroyed without being called when the worker stops
+  // before. Thread-safe.
+  void Serve(OperatorJobs::Cost cost, absl::AnyInvocable<void(Worker&)> task);
+
+  // Collects what `query` asks for, a part in each turn of the loop, and hands
+  // it to `done` on the loop's thread; destroys `done` without when the worker
+  // stops before. Thread-safe.
+  void List(const ConnectionQuery& query,
+            absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done);
 
   // Counts a connection that will be handed over. Thread-safe.
   void AddLoad() { load_.fetch_add(1, std::memory_order_relaxed); }
@@ -89,23 +102,31 @@ class Worker {
   // From here on sockets of the listener `id` can be adopted.
   void AddListener(const std::string& id, const ListenerSettings& settings,
                    std::shared_ptr<ListenerStats> stats);
+  // `done` is called when they hold for every connection, too.
   void SetListenerSettings(const std::string& id,
-                           const ListenerSettings& settings);
+                           const ListenerSettings& settings,
+                           absl::AnyInvocable<void()> done);
 
   // Null when there is no such connection, any more or yet. Borrowed until the
   // loop turns.
   Connection* Find(std::uint64_t number);
 
-  // Collects what `query` asks for, a batch in each turn of the loop, and hands
-  // it to `done` on this thread.
-  void List(ConnectionQuery query,
-            absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done);
-
-  // Calls `visit` for each connection that `select` chooses now and that is
-  // still there when its turn comes: a batch in each turn of the loop, spread
-  // evenly over `spread`. `visit` may destroy the connection.
-  void Sweep(absl::FunctionRef<bool(const Connection&)> select,
-             absl::Duration spread, std::function<void(Connection&)> visit);
+  // Something that is to happen to many connections.
+  struct Sweep {
+    // Which, of those that are there when it begins. What it says of a
+    // connection never changes.
+    absl::AnyInvocable<bool(const Connection&) const> select;
+    // Spreads the visits evenly over this time.
+    absl::Duration spread = absl::ZeroDuration();
+    OperatorJobs::Cost cost;  // of one visit
+    // May destroy the connection.
+    absl::AnyInvocable<void(Connection&)> visit;
+    // Called when there is nobody left to visit; destroyed without when the
+    // worker stops before. May be empty.
+    absl::AnyInvocable<void()> done;
+  };
+  // A part of the connections has its turn in each turn of the loop.
+  void Start(Sweep sweep);
 
   // Drains every connection, and every one that comes later, by `deadline`.
   void Drain(MonotonicTime deadline);
@@ -114,12 +135,17 @@ class Worker {
   void NotifyWhenEmpty(absl::AnyInvocable<void()> callback);
 
  private:
+  using Budget = OperatorJobs::Budget;
+  using Progress = OperatorJobs::Progress;
   struct SweepInProgress {
-    std::vector<std::uint64_t> numbers;  // ascending
-    std::size_t next = 0;
+    Sweep sweep;
     MonotonicTime start;
-    absl::Duration spread;
-    std::function<void(Connection&)> visit;
+    std::uint64_t last = 0;   // number of the last connection it may select
+    std::uint64_t after = 0;  // it has been at those up to this number
+    // Where the visits are spread.
+    bool counting = false;  // how many there are; the visits come then
+    std::int64_t selected = 0;
+    std::int64_t left = 0;  // counted, neither visited nor closed
   };
   struct ListInProgress {
     ConnectionQuery query;  // `after` and `limit`: what is still to do
@@ -132,10 +158,13 @@ class Worker {
   void Run();
   void CloseAll();
   void OnClosed(Connection& connection, CloseReason reason);
-  void ContinueSweeps();
-  // How many of the sweep's connections have had their turn by now.
-  std::size_t DueBy(const SweepInProgress& sweep, MonotonicTime now) const;
-  void ContinueList(ListInProgress list);
+  WorkerListener& ListenerOf(const std::string& id);
+  Progress Continue(SweepInProgress& sweep, Budget& budget);
+  // Whether all have been counted.
+  bool Count(SweepInProgress& sweep, Budget& budget);
+  // How many it should have visited by now, but for those that have closed.
+  std::int64_t Due(const SweepInProgress& sweep) const;
+  Progress Continue(ListInProgress& list, Budget& budget);
 
   // Constant after construction.
   const int index_;
@@ -155,8 +184,8 @@ class Worker {
   bool stopped_ = false;
   absl::AnyInvocable<void()> on_empty_;
   std::optional<MonotonicTime> drain_deadline_;
-  std::vector<SweepInProgress> sweeps_;
-  Timer sweep_timer_;
+  std::vector<SweepInProgress*> spread_sweeps_;  // owned by their jobs
+  OperatorJobs jobs_;
 };
 
 }  // namespace echod

@@ -4,6 +4,8 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -14,6 +16,11 @@ namespace echod {
 namespace {
 
 constexpr int kWakeUpTries = 3;
+
+// What closures take of one turn, so that whoever posts a lot of them does not
+// keep sockets waiting.
+constexpr std::size_t kMostClosures = 64;
+constexpr std::chrono::milliseconds kClosuresTime{1};
 
 // Null, with errno, when the system refuses.
 EventBasePtr NewBase() {
@@ -78,6 +85,8 @@ absl::Status EventLoop::Run() {
     ended_ = true;
     left.swap(posted_);
   }
+  running_.clear();
+  next_ = 0;
   left.clear();
   FinishDeferredFrees();
   return failed ? ResourceError("wait for events", error) : absl::OkStatus();
@@ -121,18 +130,27 @@ void EventLoop::OnWakeUp(evutil_socket_t /*fd*/, short /*what*/, void* self) {
 }
 
 void EventLoop::RunPosted() {
-  {
-    MutexLock lock(mutex_);
+  const bool from_before = next_ < running_.size();
+  if (!from_before) {
+    running_.clear();
+    next_ = 0;
+    const MutexLock lock(mutex_);
     running_.swap(posted_);
   }
   // What these closures post waits for the next turn, so that sockets get
-  // theirs.
-  for (Closure& closure : running_) {
-    closure();
-    closure = nullptr;
-    if (event_base_got_break(base_.get())) break;
+  // theirs; so do closures that this turn does not get to.
+  const auto end = std::chrono::steady_clock::now() + kClosuresTime;
+  for (std::size_t i = 0; i < kMostClosures && next_ < running_.size(); ++i) {
+    running_[next_]();
+    running_[next_] = nullptr;
+    ++next_;
+    if (event_base_got_break(base_.get()) != 0) return;
+    if (std::chrono::steady_clock::now() >= end) break;
   }
-  running_.clear();
+  // The wake-up for those that were posted since may have come already.
+  if (from_before || next_ < running_.size()) {
+    WakeUp();
+  }
 }
 
 }  // namespace echod

@@ -2,6 +2,7 @@
 #define ECHO_EVENT_EVENT_LOOP_H_
 
 #include <atomic>
+#include <cstddef>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -43,9 +44,9 @@ class EventLoop {
   void Stop();
 
   // Runs `closure` on the loop's thread, in the order of the calls, and
-  // destroys it there. Closures that the loop no longer gets to are destroyed
-  // without being run, and so is every one posted after the loop has ended.
-  // Thread-safe; never blocks for long.
+  // destroys it there; a bounded number in one turn of the loop. Closures that
+  // the loop no longer gets to are destroyed without being run, and so is every
+  // one posted after the loop has ended. Thread-safe; never blocks for long.
   void Post(Closure closure);
 
   // Frees what libevent defers to the next turn (the sockets of bufferevents
@@ -83,6 +84,7 @@ class EventLoop {
 
   // Loop thread only.
   std::vector<Closure> running_;
+  std::size_t next_ = 0;  // of these
   ReadPoller read_poller_;
 };
 

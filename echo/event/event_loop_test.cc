@@ -2,6 +2,7 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <functional>
@@ -14,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "echo/event/every_turn.h"
 #include "echo/event/timer.h"
 #include "gtest/gtest.h"
 #include "tests/support/refused_system_call.h"
@@ -136,6 +138,34 @@ TEST(EventLoopTest, WhatAClosurePostsWaitsForTheNextTurn) {
   loop.Post([&] { order.push_back(2); });
   EXPECT_TRUE(loop.Run().ok());
   EXPECT_EQ(order, std::vector<int>({1, 2, 3}));
+}
+
+TEST(EventLoopTest, AFloodOfClosuresLeavesOthersTheirTurn) {
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
+  constexpr int kClosures = 5000;
+  std::vector<int> order;
+  for (int i = 0; i < kClosures; ++i) {
+    loop.Post([&order, &loop, i] {
+      order.push_back(i);
+      // This one comes after all that were posted before it.
+      if (i == 1) {
+        loop.Post([&order, last = kClosures] { order.push_back(last); });
+      }
+    });
+  }
+  std::size_t seen = 0;
+  std::size_t most = 0;
+  const EveryTurn every_turn(loop, [&] {
+    most = std::max(most, order.size() - seen);
+    seen = order.size();
+    if (seen == kClosures + 1) loop.Stop();
+  });
+  EXPECT_TRUE(loop.Run().ok());
+  ASSERT_EQ(order.size(), static_cast<std::size_t>(kClosures + 1));
+  EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+  // Of two turns, since either may come first in a turn.
+  EXPECT_LE(most, 2 * 64u);
 }
 
 // On a thread on which the system refuses a call.

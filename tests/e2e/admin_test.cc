@@ -1,7 +1,11 @@
 // The admin API of the real program, through the generated client.
 
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <set>
 #include <string>
 #include <vector>
@@ -146,6 +150,24 @@ TEST(AdminTest, ShowsAndClosesOneConnection) {
   const grpc::Status bad = admin.Call(&Stub::GetConnection, get, &connection);
   EXPECT_EQ(bad.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(Field(bad), "name");
+}
+
+// gRPC itself answers these; docs/admin_api.md says how.
+TEST(AdminTest, RequestsThatAreNoMessageAreUnimplemented) {
+  const ServerProcess server;
+  const AdminClient admin(server);
+  grpc::GenericStub stub(admin.channel());
+  grpc::ClientContext context;
+  grpc::Slice slice("\xff\xff\xff");
+  const grpc::ByteBuffer request(&slice, 1);
+  grpc::ByteBuffer response;
+  std::promise<grpc::Status> answer;
+  stub.UnaryCall(&context, "/echod.admin.v1.AdminService/GetConnection", {},
+                 &request, &response,
+                 [&](grpc::Status status) { answer.set_value(status); });
+  const grpc::Status status = answer.get_future().get();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(status.error_details(), "");
 }
 
 // gRPC's own listener would never accept again.

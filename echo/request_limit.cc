@@ -1,0 +1,26 @@
+#include "echo/request_limit.h"
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "echo/control_error.h"
+
+namespace echod {
+
+RequestLimit::Place RequestLimit::TakePlace() const {
+  if (waiting_->fetch_add(1) >= most_) {
+    --*waiting_;
+    return nullptr;
+  }
+  return Place(this, GiveUp{waiting_});
+}
+
+absl::Status RequestLimit::Refusal() const {
+  return ControlError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat(most_,
+                   " requests are waiting for their answers already; try again "
+                   "when some of them have been answered"),
+      {.reason = "TOO_MANY_REQUESTS", .field = "", .errno_name = ""});
+}
+
+}  // namespace echod
