@@ -20,6 +20,10 @@ constexpr std::int64_t kReadBytes = 64 * 1024;
 // Answers are handed to the kernel in batches of about this size.
 constexpr std::int64_t kAnswerBatchBytes = 64 * 1024;
 
+// So many connections may end, or be looked at, between two looks at the
+// sockets.
+constexpr std::size_t kDeadlinesInATurn = 256;
+
 // What a single line may leave of memory in the worker's batch buffer.
 constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
 
@@ -50,10 +54,13 @@ void ConnectionContext::Schedule(Connection& connection,
 }
 
 void ConnectionContext::OnTick() {
-  wheel_.Advance(clock.MonotonicNow(), [](DeadlineWheel::Entry& entry) {
-    static_cast<Connection&>(entry).OnDeadline();
-  });
-  if (!wheel_.empty()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
+  const bool all = wheel_.Advance(
+      clock.MonotonicNow(), kDeadlinesInATurn, [](DeadlineWheel::Entry& entry) {
+        static_cast<Connection&>(entry).OnDeadline();
+      });
+  if (wheel_.empty()) return;
+  tick_.Arm(all ? absl::FromChrono(DeadlineWheel::kTick)
+                : absl::ZeroDuration());
 }
 
 EchoState::EchoState(WorkerListener& from, UniqueFd socket)

@@ -56,6 +56,9 @@ Failures receives;
 Failures sends;
 constexpr int kForGood = 1'000'000'000;
 
+// Calls about a descriptor that has been closed, and may be another's by now.
+std::atomic<int> calls_on_closed{0};
+
 // The clients of the tests are not what is tested.
 thread_local bool is_client = false;
 
@@ -67,8 +70,10 @@ extern "C" {
 int epoll_ctl(int epoll_fd, int operation, int fd, epoll_event* event) {
   Failures& failures = operation == EPOLL_CTL_DEL ? removals : watches;
   if (failures.Hit()) return -1;
-  return static_cast<int>(
-      syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event));
+  const auto result =
+      static_cast<int>(syscall(SYS_epoll_ctl, epoll_fd, operation, fd, event));
+  if (result != 0 && errno == EBADF) ++calls_on_closed;
+  return result;
 }
 
 ssize_t recv(int fd, void* bytes, std::size_t size, int flags) {
@@ -106,6 +111,7 @@ class ConnectionShortageTest : public ::testing::TestWithParam<int> {
     others_.push_back(server_.Connect());
   }
   ~ConnectionShortageTest() override {
+    EXPECT_EQ(calls_on_closed.exchange(0), 0);
     for (Failures* each : {&watches, &removals, &receives, &sends})
       each->Set(0, 0);
   }
@@ -164,6 +170,15 @@ TEST_P(ConnectionShortageTest, ASocketThatCannotBeWatchedAgainAfterAPause) {
   ExpectExhausted(client);
   watches.Set(0, 0);
   ExpectOthersLive();
+}
+
+// The output goes before the socket that it watches. See the fixture.
+TEST_P(ConnectionShortageTest, AConnectionThatEndsWithOutputThatWaits) {
+  TcpClient client = server_.Connect({.receive_buffer = 16 << 10});
+  SendUntilStuck(server_, client, Pattern(64 << 20), Number());
+  ASSERT_TRUE(server_.Close(Number(), CloseMode::kReset).ok());
+  EXPECT_EQ(client.WaitForEnd(), End::kReset);
+  ExpectNothingBuffered();
 }
 
 // libevent would say nothing, and the output wait for ever.

@@ -215,7 +215,10 @@ class PauseTest : public ::testing::Test {
   // clients do something. When it wakes up its timers have come, too.
   void Pause(const std::function<void(TcpClient&)>& act) {
     server_.OnMainLoop([&](EchoServer&) {
-      for (TcpClient& client : clients_) act(client);
+      // Who comes first is read last, and looked at first.
+      for (auto each = clients_.rbegin(); each != clients_.rend(); ++each) {
+        act(*each);
+      }
       server_.clock().Advance(2 * kTimeout);
       const absl::Time timers_are_due =
           absl::Now() + 2 * absl::FromChrono(DeadlineWheel::kTick);

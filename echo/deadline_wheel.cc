@@ -14,6 +14,7 @@ void DeadlineWheel::Entry::Unlink() {
 
 DeadlineWheel::DeadlineWheel(MonotonicTime now) : current_tick_(TickOf(now)) {
   for (Entry& head : slots_) head.previous_ = head.next_ = &head;
+  due_.previous_ = due_.next_ = &due_;
 }
 
 void DeadlineWheel::Append(Entry& list, Entry& entry) {
@@ -21,6 +22,15 @@ void DeadlineWheel::Append(Entry& list, Entry& entry) {
   entry.next_ = &list;
   list.previous_->next_ = &entry;
   list.previous_ = &entry;
+}
+
+void DeadlineWheel::Splice(Entry& list, Entry& from) {
+  if (from.next_ == &from) return;
+  from.next_->previous_ = list.previous_;
+  from.previous_->next_ = &list;
+  list.previous_->next_ = from.next_;
+  list.previous_ = from.previous_;
+  from.previous_ = from.next_ = &from;
 }
 
 void DeadlineWheel::Schedule(Entry& entry, MonotonicTime deadline) {
@@ -33,7 +43,7 @@ void DeadlineWheel::Schedule(Entry& entry, MonotonicTime deadline) {
   ++size_;
 }
 
-void DeadlineWheel::Advance(MonotonicTime now,
+bool DeadlineWheel::Advance(MonotonicTime now, std::size_t most,
                             absl::FunctionRef<void(Entry&)> due) {
   const std::int64_t target = TickOf(now);
   // After a long silence each slot is looked at once.
@@ -41,21 +51,14 @@ void DeadlineWheel::Advance(MonotonicTime now,
                                target - static_cast<std::int64_t>(kSlots) + 1);
   current_tick_ = std::max(current_tick_, target);
   for (; tick <= target; ++tick) {
-    Entry& slot = slots_[static_cast<std::size_t>(tick) % kSlots];
-    // A list of its own, since `due` may schedule into this very slot.
-    Entry batch;
-    if (slot.next_ == &slot) continue;
-    batch.next_ = slot.next_;
-    batch.previous_ = slot.previous_;
-    batch.next_->previous_ = &batch;
-    batch.previous_->next_ = &batch;
-    slot.previous_ = slot.next_ = &slot;
-    while (batch.next_ != &batch) {
-      Entry& entry = *batch.next_;
-      entry.Unlink();
-      due(entry);
-    }
+    Splice(due_, slots_[static_cast<std::size_t>(tick) % kSlots]);
   }
+  for (; due_.next_ != &due_ && most > 0; --most) {
+    Entry& entry = *due_.next_;
+    entry.Unlink();
+    due(entry);
+  }
+  return due_.next_ == &due_;
 }
 
 }  // namespace echod

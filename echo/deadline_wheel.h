@@ -51,9 +51,11 @@ class DeadlineWheel {
 
   void Cancel(Entry& entry) { entry.Unlink(); }
 
-  // Takes the entries of all slots up to `now` off the wheel, and hands each to
-  // `due`, which may schedule, cancel or destroy any of them.
-  void Advance(MonotonicTime now, absl::FunctionRef<void(Entry&)> due);
+  // Takes the entries of all slots up to `now` off the wheel, `most` of them at
+  // once, and hands each to `due`, which may schedule, cancel or destroy any of
+  // them. False when some are left for the next call.
+  bool Advance(MonotonicTime now, std::size_t most,
+               absl::FunctionRef<void(Entry&)> due);
 
   bool empty() const { return size_ == 0; }
 
@@ -64,9 +66,14 @@ class DeadlineWheel {
     return time.time_since_epoch() / kTick;
   }
   static void Append(Entry& list, Entry& entry);
+  // Moves all of `from` behind what `list` has.
+  static void Splice(Entry& list, Entry& from);
 
-  std::array<Entry, kSlots> slots_;  // heads of circular lists
-  std::int64_t current_tick_;        // the last one that Advance has emptied
+  // Heads of circular lists.
+  std::array<Entry, kSlots> slots_;
+  Entry due_;  // of slots that have passed
+
+  std::int64_t current_tick_;  // the last one that Advance has emptied
   std::size_t size_ = 0;
 };
 

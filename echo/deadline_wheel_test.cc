@@ -1,6 +1,7 @@
 #include "echo/deadline_wheel.h"
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kTick = DeadlineWheel::kTick;
+constexpr std::size_t kMost = 1000;
 const MonotonicTime kStart{hours(1000)};
 
 class DeadlineWheelTest : public ::testing::Test {
@@ -21,7 +23,7 @@ class DeadlineWheelTest : public ::testing::Test {
   // The entries that come up by then, in order.
   std::vector<DeadlineWheel::Entry*> DueBy(MonotonicTime now) {
     std::vector<DeadlineWheel::Entry*> due;
-    wheel_.Advance(now,
+    wheel_.Advance(now, kMost,
                    [&](DeadlineWheel::Entry& entry) { due.push_back(&entry); });
     return due;
   }
@@ -76,7 +78,7 @@ TEST_F(DeadlineWheelTest, TheCallbackMayDestroyOthersOfItsSlot) {
   wheel_.Schedule(*first, kStart + seconds(1));
   wheel_.Schedule(*second, kStart + seconds(1));
   int calls = 0;
-  wheel_.Advance(kStart + seconds(2), [&](DeadlineWheel::Entry&) {
+  wheel_.Advance(kStart + seconds(2), kMost, [&](DeadlineWheel::Entry&) {
     ++calls;
     first.reset();
     second.reset();
@@ -89,7 +91,7 @@ TEST_F(DeadlineWheelTest, WhatIsScheduledInTheCallbackWaitsForItsTurn) {
   wheel_.Schedule(a_, kStart + seconds(1));
   int calls = 0;
   const MonotonicTime now = kStart + seconds(2);
-  wheel_.Advance(now, [&](DeadlineWheel::Entry& entry) {
+  wheel_.Advance(now, kMost, [&](DeadlineWheel::Entry& entry) {
     ++calls;
     wheel_.Schedule(entry, now);
   });
@@ -104,6 +106,32 @@ TEST_F(DeadlineWheelTest, AfterALongSilenceEverythingComesUpOnce) {
   // An idle wheel is behind; what is scheduled then may come early, never late.
   wheel_.Schedule(a_, kStart + hours(9));
   EXPECT_EQ(DueBy(kStart + hours(9) + kTick), Entries({&a_}));
+}
+
+// However many deadlines come at once, whoever advances the wheel has time for
+// other things between them.
+TEST_F(DeadlineWheelTest, HandsOverNoMoreAtOnceThanItIsAskedFor) {
+  std::vector<DeadlineWheel::Entry> entries(5);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    wheel_.Schedule(entries[i], kStart + kTick * static_cast<int>(i));
+  }
+  const MonotonicTime now = kStart + seconds(1);
+  std::vector<DeadlineWheel::Entry*> due;
+  const auto advance = [&] {
+    return wheel_.Advance(now, 2, [&](DeadlineWheel::Entry& entry) {
+      due.push_back(&entry);
+      // What is scheduled meanwhile waits for its time.
+      wheel_.Schedule(a_, now);
+    });
+  };
+  EXPECT_FALSE(advance());
+  EXPECT_EQ(due, Entries({&entries[0], &entries[1]}));
+  wheel_.Cancel(entries[3]);
+  EXPECT_TRUE(advance());
+  EXPECT_EQ(due, Entries({&entries[0], &entries[1], &entries[2], &entries[4]}));
+  EXPECT_FALSE(wheel_.empty());
+  EXPECT_EQ(DueBy(now + kTick), Entries({&a_}));
+  EXPECT_TRUE(wheel_.empty());
 }
 
 }  // namespace

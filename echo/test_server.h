@@ -36,8 +36,8 @@ class TestServer {
   testing::TcpClient Connect(const testing::TcpClient::Options& options = {});
 
   // Advances the clock, and returns when the connections' deadlines that have
-  // come by then have been looked at. For servers of one worker, where a
-  // connection has a deadline; nothing else is going on meanwhile.
+  // come by then, no more than a turn's, have been looked at. For servers of
+  // one worker, where a connection has a deadline; nothing else is going on.
   void AdvanceAndTick(absl::Duration by);
 
   // Runs `task` on the main loop, and waits for it.

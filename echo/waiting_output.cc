@@ -12,6 +12,12 @@ constexpr std::size_t kSliceBytes = 16 * 1024 - 64;
 
 }  // namespace
 
+WaitingOutput::~WaitingOutput() {
+  // Within a callback libevent holds on to the bufferevent, and would stop
+  // watching the socket when the owner has closed it.
+  if (bev_ != nullptr) bufferevent_disable(bev_.get(), EV_WRITE);
+}
+
 bool WaitingOutput::Append(absl::string_view bytes) {
   if (bev_ == nullptr) {
     bev_.reset(bufferevent_socket_new(loop_.base(), fd_, 0));

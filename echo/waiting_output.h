@@ -35,6 +35,7 @@ class WaitingOutput {
   // outlive it.
   WaitingOutput(EventLoop& loop, int fd, Observer& observer)
       : loop_(loop), observer_(observer), fd_(fd) {}
+  ~WaitingOutput();
   WaitingOutput(const WaitingOutput&) = delete;
   WaitingOutput& operator=(const WaitingOutput&) = delete;
 
