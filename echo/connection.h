@@ -199,8 +199,8 @@ class Connection final : private EchoState,
   // If the peer has confirmed bytes since somebody last asked, its timeouts
   // begin anew at the last of these.
   void NoteProgress(MonotonicTime now);
-  // Whether the peer has done something that the loop is about to see: sent
-  // bytes, closed, or made room for what waits.
+  // Whether the peer has sent bytes, or closed, and the loop is about to see
+  // it.
   bool LoopIsBehind() const;
   void BeginToWait();
   // System calls of one kind that fail for want of memory.

@@ -89,10 +89,8 @@ void Connection::NoteProgress(MonotonicTime now) {
 }
 
 bool Connection::LoopIsBehind() const {
-  pollfd socket = {.fd = fd(), .events = 0, .revents = 0};
-  if (reading_) socket.events |= POLLIN;
-  if (waiting_bytes_ > 0) socket.events |= POLLOUT;
-  return socket.events != 0 && poll(&socket, 1, 0) == 1;
+  pollfd socket = {.fd = fd(), .events = POLLIN, .revents = 0};
+  return reading_ && poll(&socket, 1, 0) == 1;
 }
 
 void Connection::BackOff(Shortage& shortage, MonotonicTime success) {

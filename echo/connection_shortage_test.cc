@@ -18,7 +18,9 @@
 
 #include "absl/time/time.h"
 #include "echo/close_reason.h"
+#include "echo/echo_server.h"
 #include "echo/event/read_poller.h"
+#include "echo/reply.h"
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
@@ -170,6 +172,24 @@ TEST_P(ConnectionShortageTest, ASocketThatCannotBeWatchedAgainAfterAPause) {
   ExpectExhausted(client);
   watches.Set(0, 0);
   ExpectOthersLive();
+}
+
+// It was owed something: so the process must not end with 0.
+TEST_P(ConnectionShortageTest, ADrainInWhichAConnectionIsLost) {
+  TcpClient client = server_.Connect({.receive_buffer = 16 << 10});
+  SendUntilStuck(server_, client, Pattern(64 << 20), Number());
+  ASSERT_TRUE(TestServer::Await<ServerInfo>([&](Reply<ServerInfo> reply) {
+                server_.control().Drain({}, std::move(reply));
+              }).ok());
+  ASSERT_TRUE(Eventually([&] {
+    return server_.Get(Number())->state == ConnectionInfo::State::kDraining;
+  }));
+  watches.Set(ENOSPC, kForGood);
+  ExpectExhausted(client);
+  others_.clear();
+  server_.WaitUntilStopped();
+  server_.OnMainLoop(
+      [](EchoServer& each) { EXPECT_FALSE(each.DrainedCleanly()); });
 }
 
 // The output goes before the socket that it watches. See the fixture.
