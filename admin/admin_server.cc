@@ -1,5 +1,7 @@
 #include "admin/admin_server.h"
 
+#include <grpc/grpc.h>
+#include <grpc/support/time.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -11,25 +13,40 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "admin/admin_listener.h"
+#include "echo/base/clock.h"
+#include "echo/base/thread_limit.h"
+#include "echo/base/unique_fd.h"
 #include "src/proto/grpc/health/v1/health.pb.h"
 
 namespace echod {
 namespace {
 
 // Requests are small; nobody has to make the server read more.
-constexpr int kMostRequestBytes = 1024 * 1024;
+constexpr int kMostRequestBytes = 64 * 1024;
 constexpr int kMostStreamsPerChannel = 256;
+// So many threads gRPC starts for itself; it does not work without one of them,
+// and does not say so. See docs/adr/0009.
+constexpr int kGrpcThreads = 16;
 // A client may ask every so often whether the connection still lives.
 constexpr int kShortestPingIntervalMs = 5'000;
-// Who connects and says nothing keeps a descriptor for no longer than this.
-constexpr int kHandshakeTimeoutMs = 10'000;
+// How long clients may take to read what the calls that ended last have to say.
+constexpr absl::Duration kFlushTimeout = absl::Milliseconds(500);
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
 
 // gRPC's plugins hold for every server of the process that is built later.
 void InstallPlugins() {
   static std::once_flag once;
   std::call_once(once, [] {
+    // Held for ever. Without it the last server's end would end the library,
+    // too, which waits for threads of its own: up to 10 s for one that polls,
+    // and for ever for one that the system has refused it. Nobody needs that at
+    // exit.
+    grpc_init();
     // The health service works without protobuf; this links its descriptor in,
     // without which reflection would name the service and not know it.
     grpc::health::v1::HealthCheckRequest::descriptor();
@@ -43,9 +60,9 @@ void InstallPlugins() {
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, ServerControl& control) {
-  absl::StatusOr<std::unique_ptr<AdminListener>> listener =
-      AdminListener::Open(options.address);
-  if (!listener.ok()) return listener.status();
+  if (absl::Status enough = CheckThreads(kGrpcThreads); !enough.ok()) {
+    return enough;
+  }
   InstallPlugins();
   auto admin = std::unique_ptr<AdminServer>(
       new AdminServer(control, std::move(options.description)));
@@ -53,14 +70,16 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   admin->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       grpc::InsecureServerCredentials());
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
-                             kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              kMostStreamsPerChannel);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kShortestPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                             Milliseconds(options.keepalive_time));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             Milliseconds(options.keepalive_timeout));
   builder.SetMaxReceiveMessageSize(kMostRequestBytes);
   builder.RegisterService(&admin->service_);
   admin->server_ = builder.BuildAndStart();
@@ -68,13 +87,17 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     return absl::InternalError("gRPC cannot start its server");
   }
   admin->SetServing(false);
+  absl::StatusOr<std::unique_ptr<AdminListener>> listener =
+      AdminListener::Start(
+          options.address, options.listener, admin->counters_, SystemClock(),
+          [acceptor = admin->acceptor_.get()](UniqueFd socket) {
+            grpc::experimental::ExternalConnectionAcceptor::
+                NewConnectionParameters connection;
+            connection.fd = socket.Release();
+            acceptor->HandleNewConnection(&connection);
+          });
+  if (!listener.ok()) return listener.status();
   admin->listener_ = *std::move(listener);
-  admin->listener_->Start([acceptor = admin->acceptor_.get()](int fd) {
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-        connection;
-    connection.fd = fd;
-    acceptor->HandleNewConnection(&connection);
-  });
   return admin;
 }
 
@@ -89,10 +112,16 @@ void AdminServer::SetServing(bool serving) {
 }
 
 void AdminServer::Shutdown(absl::Duration timeout) {
-  if (server_ == nullptr) return;
-  if (listener_ != nullptr) listener_->Stop();
+  MutexLock lock(shutdown_mutex_);
+  if (shut_down_) return;
+  shut_down_ = true;
+  if (listener_ != nullptr) listener_->StopAccepting(timeout);
   service_.StopWatches();
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + timeout));
+  if (server_ != nullptr) {
+    server_->Shutdown(
+        gpr_time_from_millis(Milliseconds(timeout), GPR_TIMESPAN));
+  }
+  if (listener_ != nullptr) listener_->Stop(kFlushTimeout);
 }
 
 }  // namespace echod
