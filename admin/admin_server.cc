@@ -2,8 +2,6 @@
 
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
-#include <grpcpp/ext/channelz_service_plugin.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
@@ -51,12 +49,15 @@ void InstallPlugins() {
     // without which reflection would name the service and not know it.
     grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    grpc::channelz::experimental::InitChannelzService();
   });
 }
 
 }  // namespace
+
+AdminServer::AdminServer(ServerControl& control, ServerDescription description)
+    : service_(control, counters_, std::move(description)),
+      introspection_({std::string(admin::v1::AdminService::service_full_name()),
+                      "grpc.health.v1.Health"}) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, ServerControl& control) {
@@ -82,6 +83,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
                              Milliseconds(options.keepalive_timeout));
   builder.SetMaxReceiveMessageSize(kMostRequestBytes);
   builder.RegisterService(&admin->service_);
+  builder.RegisterCallbackGenericService(&admin->introspection_);
   admin->server_ = builder.BuildAndStart();
   if (admin->server_ == nullptr) {
     return absl::InternalError("gRPC cannot start its server");

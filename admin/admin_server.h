@@ -15,6 +15,7 @@
 #include "admin/admin_counters.h"
 #include "admin/admin_listener.h"
 #include "admin/admin_service.h"
+#include "admin/introspection_service.h"
 #include "echo/base/mutex.h"
 #include "echo/server_control.h"
 
@@ -64,14 +65,14 @@ class AdminServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  AdminServer(ServerControl& control, ServerDescription description)
-      : service_(control, counters_, std::move(description)) {}
+  AdminServer(ServerControl& control, ServerDescription description);
 
   AdminCounters counters_;
   AdminService service_;
+  IntrospectionService introspection_;
   // Hands the server its connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  std::unique_ptr<grpc::Server> server_;     // uses service_; goes before it
+  std::unique_ptr<grpc::Server> server_;     // uses the services; goes before
   std::unique_ptr<AdminListener> listener_;  // uses acceptor_; goes first
   Mutex shutdown_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
