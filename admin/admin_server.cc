@@ -5,7 +5,9 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -24,9 +26,6 @@ namespace {
 // Requests are small; nobody has to make the server read more.
 constexpr int kMostRequestBytes = 64 * 1024;
 constexpr int kMostStreamsPerChannel = 256;
-// So many threads gRPC starts for itself; it does not work without one of them,
-// and does not say so. See docs/adr/0009.
-constexpr int kGrpcThreads = 16;
 // A client may ask every so often whether the connection still lives.
 constexpr int kShortestPingIntervalMs = 5'000;
 // How long clients may take to read what the calls that ended last have to say.
@@ -36,8 +35,20 @@ int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-// gRPC's plugins hold for every server of the process that is built later.
-void InstallPlugins() {
+// How many threads gRPC starts for itself, by the number of CPUs, and some of
+// those that it adds under load. It aborts or waits for ever without the first,
+// and does with fewer of the others.
+int GrpcThreads() {
+  constexpr int kTimersAndExecutors = 4;
+  constexpr int kUnderLoad = 4;
+  const long cpus = sysconf(_SC_NPROCESSORS_CONF);
+  return static_cast<int>(std::clamp(cpus, 2L, 32L) +
+                          std::clamp(cpus / 2, 2L, 16L)) +
+         kTimersAndExecutors + kUnderLoad;
+}
+
+// For every server of the process that is built later.
+void PrepareGrpc() {
   static std::once_flag once;
   std::call_once(once, [] {
     // Held for ever. Without it the last server's end would end the library,
@@ -61,10 +72,10 @@ AdminServer::AdminServer(ServerControl& control, ServerDescription description)
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, ServerControl& control) {
-  if (absl::Status enough = CheckThreads(kGrpcThreads); !enough.ok()) {
+  if (absl::Status enough = CheckThreads(GrpcThreads()); !enough.ok()) {
     return enough;
   }
-  InstallPlugins();
+  PrepareGrpc();
   auto admin = std::unique_ptr<AdminServer>(
       new AdminServer(control, std::move(options.description)));
   grpc::ServerBuilder builder;
