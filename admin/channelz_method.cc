@@ -56,7 +56,8 @@ char* Ask(const std::string& name, const Message& request) {
   if (name == "GetTopChannels") {
     return grpc_channelz_get_top_channels(id("start_channel_id"));
   }
-  if (name == "GetServers") return grpc_channelz_get_servers(id("start_server_id"));
+  if (name == "GetServers")
+    return grpc_channelz_get_servers(id("start_server_id"));
   if (name == "GetServer") return grpc_channelz_get_server(id("server_id"));
   if (name == "GetServerSockets") {
     return grpc_channelz_get_server_sockets(
@@ -84,7 +85,8 @@ Status AnswerChannelz(const std::string& name, const std::string& request,
     return {StatusCode::INVALID_ARGUMENT, "the request cannot be parsed"};
   }
   const std::unique_ptr<char, GprDeleter> json(Ask(name, *question));
-  if (json == nullptr) return {StatusCode::NOT_FOUND, "there is none of this id"};
+  if (json == nullptr)
+    return {StatusCode::NOT_FOUND, "there is none of this id"};
   const std::unique_ptr<Message> answer = NewMessage(method->output_type());
   if (!google::protobuf::util::JsonStringToMessage(json.get(), answer.get())
            .ok()) {

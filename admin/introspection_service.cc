@@ -88,12 +88,13 @@ grpc::ServerGenericBidiReactor* IntrospectionService::CreateReactor(
     }
   }
   absl::string_view rest = method;
-  if (absl::ConsumePrefix(&rest, kChannelz) && absl::ConsumePrefix(&rest, "/")) {
-    return new Conversation([name = std::string(rest)](
-                                const std::string& request,
-                                std::string* response) {
-      return AnswerChannelz(name, request, response);
-    });
+  if (absl::ConsumePrefix(&rest, kChannelz) &&
+      absl::ConsumePrefix(&rest, "/")) {
+    return new Conversation(
+        [name = std::string(rest)](const std::string& request,
+                                   std::string* response) {
+          return AnswerChannelz(name, request, response);
+        });
   }
   return CallbackGenericService::CreateReactor(context);
 }

@@ -8,11 +8,11 @@
 
 namespace echod {
 
-// Server reflection (v1 and v1alpha) and channelz, for every method that no other
-// service of the server has; the rest is UNIMPLEMENTED. gRPC's own plugins for
-// them are synchronous: each RPC, and a reflection stream for as long as its
-// client lives, holds a thread, and the server hangs when it cannot have one.
-// Thread-safe; gRPC calls it on its own threads. Outlives its RPCs.
+// Server reflection (v1 and v1alpha) and channelz, for every method that no
+// other service of the server has; the rest is UNIMPLEMENTED. gRPC's own
+// plugins for them are synchronous: each RPC, and a reflection stream for as
+// long as its client lives, holds a thread, and the server hangs when it cannot
+// have one. Thread-safe; gRPC calls it on its own threads. Outlives its RPCs.
 class IntrospectionService final : public grpc::CallbackGenericService {
  public:
   // Tells clients of these services, by their full names, and of its own.

@@ -126,10 +126,9 @@ TEST_F(IntrospectionServiceTest, WhatIsNotThereIsAnAnswer) {
   EXPECT_EQ(Reflect("v1", request).error_response().error_code(),
             static_cast<int>(grpc::StatusCode::NOT_FOUND));
   request.set_all_extension_numbers_of_type("google.protobuf.FileOptions");
-  EXPECT_EQ(Reflect("v1", request)
-                .all_extension_numbers_response()
-                .base_type_name(),
-            "google.protobuf.FileOptions");
+  EXPECT_EQ(
+      Reflect("v1", request).all_extension_numbers_response().base_type_name(),
+      "google.protobuf.FileOptions");
   std::string ignored;
   EXPECT_EQ(Call("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
                  "\xff", &ignored)

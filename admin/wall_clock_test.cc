@@ -65,7 +65,8 @@ TEST_F(WallClockTest, AWatchGoesOnWhenTheWallClockIsSetBack) {
   admin::v1::Stats stats;
   ASSERT_TRUE(watch->Read(&stats));
   wall_clock_step = 60;
-  ASSERT_LT(std::chrono::system_clock::now(), before) << "the clock is not ours";
+  ASSERT_LT(std::chrono::system_clock::now(), before)
+      << "the clock is not ours";
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(watch->Read(&stats));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
   context.TryCancel();
