@@ -1,166 +1,200 @@
 #include "admin/admin_listener.h"
 
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/eventfd.h>
+#include <pthread.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <system_error>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "admin/admin_peer.h"
+#include "echo/base/logging.h"
+#include "echo/base/resource_error.h"
+#include "echo/listen_socket.h"
 
 namespace echod {
 namespace {
 
 constexpr int kBacklog = 128;
-
-// How long to wait when there are no descriptors.
-constexpr int kBackOffMs = 100;
-
-struct AddrinfoDeleter {
-  void operator()(addrinfo* info) const { freeaddrinfo(info); }
-};
-
-// A socket that listens, or -1 with errno set.
-int TryListen(const addrinfo& info) {
-  const int fd =
-      socket(info.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  const int on = 1;
-  const int off = 0;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (info.ai_family == AF_INET6) {
-    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-  }
-  // Accepted sockets inherit it.
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (bind(fd, info.ai_addr, info.ai_addrlen) == 0 &&
-      listen(fd, kBacklog) == 0) {
-    return fd;
-  }
-  const int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-std::string Advice(int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return "the port is already in use; choose another with --admin_address, "
-             "or port 0 to let the kernel choose";
-    case EACCES:
-    case EPERM:
-      return "no permission; choose a port above 1023 with --admin_address";
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-      return "this host does not have that address; choose one that it has "
-             "with --admin_address";
-    default:
-      return absl::StrCat(std::strerror(error),
-                          "; choose another address with --admin_address");
-  }
-}
-
-std::string BoundAddress(int fd, absl::string_view host) {
-  sockaddr_storage storage = {};
-  socklen_t length = sizeof storage;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length);
-  // Both families have the port in the same place.
-  const auto* const in = reinterpret_cast<const sockaddr_in*>(&storage);
-  return absl::StrCat(host, ":", ntohs(in->sin_port));
-}
+// So many connections may come at once after a time without.
+constexpr int kAdmissionBurst = 20;
+// A hostile client makes a line for each of its connections; more than one a
+// second says nothing new.
+constexpr std::chrono::seconds kLogInterval(1);
+// A dead peer takes no bytes: its connection does not outlive this. What finds
+// one that is owed none is gRPC's keepalive.
+constexpr int kUserTimeoutMs = 90'000;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Open(
-    absl::string_view address) {
-  const auto colon = address.rfind(':');
-  if (colon == absl::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", address, "' has no port; write host:port"));
+absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(
+    absl::string_view address, const AdminListenerOptions& options,
+    AdminCounters& counters, Clock& clock, OnConnection on_connection) {
+  const absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address);
+  if (!parsed.ok()) return parsed.status();
+  absl::StatusOr<UniqueFd> listening = OpenListenSocket(*parsed, kBacklog);
+  if (!listening.ok()) return listening.status();
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  auto listener = std::unique_ptr<AdminListener>(new AdminListener(
+      options, counters, clock, std::move(on_connection), *std::move(loop)));
+  AdminListener& self = *listener;
+  self.acceptor_ = std::make_unique<Acceptor>(
+      *self.loop_, *std::move(listening),
+      Acceptor::Callbacks{
+          .on_accept =
+              [&self](UniqueFd client, const SocketAddress& from) {
+                self.OnAccept(std::move(client), from);
+              },
+          .on_accepted_all = [] {},
+          .on_error = [&self] { ++self.counters_.accept_errors; }},
+      Acceptor::Descriptors::kAll);
+  self.bound_address_ = self.acceptor_->address().ToString();
+  try {
+    self.thread_ = std::thread([&self] {
+      pthread_setname_np(pthread_self(), "admin-relay");
+      const absl::Status ended = self.loop_->Run();
+      if (ended.ok()) return;
+      LogError(
+          absl::StrCat("the admin plane's loop has failed: ", ended.message(),
+                       "; the admin service cannot be reached any more"));
+      self.CutAll();
+      self.acceptor_.reset();
+    });
+  } catch (const std::system_error& error) {
+    return ResourceError("start the admin plane's thread",
+                         error.code().value());
   }
-  const std::string port(address.substr(colon + 1));
-  absl::string_view host = address.substr(0, colon);
-  if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
-  addrinfo hints = {};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(std::string(host).c_str(), port.c_str(), &hints, &found) !=
-      0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", address, "' is not an IP address and a port; write host:port"));
-  }
-  const std::unique_ptr<addrinfo, AddrinfoDeleter> owned(found);
-  const int listen_fd = TryListen(*owned);
-  const int error = errno;
-  if (listen_fd < 0 && host == "::" &&
-      (error == EAFNOSUPPORT || error == EADDRNOTAVAIL)) {
-    return Open(absl::StrCat("0.0.0.0:", port));
-  }
-  if (listen_fd < 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot serve gRPC on ", address, ": ", Advice(error)));
-  }
-  const int wake_up_fd = eventfd(0, EFD_CLOEXEC);
-  if (wake_up_fd < 0) {
-    const int reason = errno;
-    close(listen_fd);
-    return absl::FailedPreconditionError(absl::StrCat(
-        "cannot serve gRPC on ", address, ": ", std::strerror(reason)));
-  }
-  return std::unique_ptr<AdminListener>(
-      new AdminListener(listen_fd, wake_up_fd,
-                        BoundAddress(listen_fd, address.substr(0, colon))));
+  return listener;
 }
 
-AdminListener::AdminListener(int listen_fd, int wake_up_fd,
-                             std::string bound_address)
-    : listen_fd_(listen_fd),
-      wake_up_fd_(wake_up_fd),
-      bound_address_(std::move(bound_address)) {}
+AdminListener::AdminListener(const AdminListenerOptions& options,
+                             AdminCounters& counters, Clock& clock,
+                             OnConnection on_connection,
+                             std::unique_ptr<EventLoop> loop)
+    : options_(options),
+      counters_(counters),
+      clock_(clock),
+      on_connection_(std::move(on_connection)),
+      loop_(std::move(loop)),
+      cut_(*loop_, [this] { CutAll(); }),
+      admit_(*loop_, [this] { AdmitWaiting(); }),
+      budget_(options.relay.limits, clock) {}
 
-AdminListener::~AdminListener() {
-  Stop();
-  close(wake_up_fd_);
+AdminListener::~AdminListener() { Stop(absl::ZeroDuration()); }
+
+void AdminListener::StopAccepting(absl::Duration time) {
+  // Where the loop has ended, the promise breaks, and nothing accepts, either.
+  auto closed = std::make_shared<std::promise<void>>();
+  const std::future<void> done = closed->get_future();
+  loop_->Post([this, time, closed = std::move(closed)] {
+    acceptor_.reset();
+    waiting_.clear();
+    cut_.Arm(time);
+    closed->set_value();
+  });
+  done.wait();
 }
 
-void AdminListener::Start(absl::AnyInvocable<void(int fd)> on_accept) {
-  on_accept_ = std::move(on_accept);
-  thread_ = std::thread([this] { Run(); });
+void AdminListener::Stop(absl::Duration time) {
+  if (!thread_.joinable()) return;
+  loop_->Post([this, time] {
+    acceptor_.reset();
+    waiting_.clear();
+    stopping_ = true;
+    cut_.Arm(time);
+    if (connections_.empty()) loop_->Stop();
+  });
+  thread_.join();
 }
 
-void AdminListener::Stop() {
-  if (thread_.joinable()) {
-    eventfd_write(wake_up_fd_, 1);
-    thread_.join();
+void AdminListener::OnAccept(UniqueFd client, const SocketAddress& address) {
+  ++counters_.accepted;
+  if (connections_.size() + waiting_.size() >= options_.max_connections) {
+    Reject(address, AdminRejection::kMaxConnections);
+    return;
   }
-  if (listen_fd_ >= 0) close(std::exchange(listen_fd_, -1));
+  waiting_.push_back({.client = std::move(client), .address = address});
+  if (!admit_.armed()) AdmitWaiting();
 }
 
-void AdminListener::Run() {
-  bool backing_off = false;
-  for (;;) {
-    pollfd waits[] = {
-        {.fd = wake_up_fd_, .events = POLLIN, .revents = 0},
-        // A negative one is not waited for.
-        {.fd = backing_off ? -1 : listen_fd_, .events = POLLIN, .revents = 0}};
-    poll(waits, 2, backing_off ? kBackOffMs : -1);
-    if (waits[0].revents != 0) return;
-    const int fd =
-        accept4(listen_fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    backing_off = fd < 0 && (errno == EMFILE || errno == ENFILE ||
-                             errno == ENOBUFS || errno == ENOMEM);
-    if (fd >= 0) on_accept_(fd);
+void AdminListener::AdmitWaiting() {
+  const auto interval = absl::ToChronoNanoseconds(options_.connection_interval);
+  const MonotonicTime now = clock_.MonotonicNow();
+  // What was not used of late may be used at once.
+  next_admission_ = std::max(next_admission_, now - kAdmissionBurst * interval);
+  while (!waiting_.empty() && next_admission_ <= now) {
+    next_admission_ += interval;
+    Waiting next = std::move(waiting_.front());
+    waiting_.pop_front();
+    Admit(std::move(next.client), next.address);
   }
+  if (!waiting_.empty()) admit_.Arm(options_.connection_interval);
+}
+
+void AdminListener::Admit(UniqueFd client, const SocketAddress& address) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                 pair) != 0) {
+    Reject(address, AdminRejection::kDescriptors);
+    return;
+  }
+  UniqueFd ours(pair[0]);
+  UniqueFd grpcs(pair[1]);
+  NameAfterClient(ours.get(), address);
+  setsockopt(client.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs,
+             sizeof kUserTimeoutMs);
+  const std::uint64_t number = ++last_number_;
+  auto relay = std::make_unique<AdminRelay>(
+      *loop_, clock_, options_.relay, budget_, std::move(client),
+      std::move(ours), [this, number](std::optional<AdminRejection> reason) {
+        End(number, reason);
+      });
+  if (!relay->Start()) {
+    Reject(address, AdminRejection::kDescriptors);
+    return;
+  }
+  connections_[number] = {.address = address, .relay = std::move(relay)};
+  ++counters_.active;
+  on_connection_(std::move(grpcs));
+}
+
+void AdminListener::End(std::uint64_t number,
+                        std::optional<AdminRejection> reason) {
+  const auto found = connections_.find(number);
+  const Connection ended = std::move(found->second);
+  connections_.erase(found);
+  --counters_.active;
+  if (reason.has_value()) Reject(ended.address, *reason);
+  if (stopping_ && connections_.empty()) loop_->Stop();
+}
+
+void AdminListener::Reject(const SocketAddress& address,
+                           AdminRejection reason) {
+  ++counters_.rejected[static_cast<std::size_t>(reason)];
+  const MonotonicTime now = clock_.MonotonicNow();
+  if (now < next_log_) {
+    ++unlogged_;
+    return;
+  }
+  next_log_ = now + kLogInterval;
+  LogWarning(absl::StrCat(
+      "the admin connection of ", address.ToString(),
+      " is closed: ", AdminRejectionName(reason),
+      unlogged_ == 0 ? ""
+                     : absl::StrCat(", and ", unlogged_,
+                                    " others since the last such line")));
+  unlogged_ = 0;
+}
+
+void AdminListener::CutAll() {
+  while (!connections_.empty()) End(connections_.begin()->first, std::nullopt);
 }
 
 }  // namespace echod

@@ -1,29 +1,62 @@
 #ifndef ADMIN_ADMIN_LISTENER_H_
 #define ADMIN_ADMIN_LISTENER_H_
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "admin/admin_counters.h"
+#include "admin/admin_relay.h"
+#include "admin/frame_limiter.h"
+#include "echo/acceptor.h"
+#include "echo/base/clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
 
 namespace echod {
 
-// Accepts the admin plane's connections, on a thread of its own, for gRPC to
-// serve. gRPC's own listener is not used since it never accepts again once
-// descriptors have run out: this one waits, and goes on when there are some.
+struct AdminListenerOptions {
+  std::size_t max_connections = 256;
+  // Connections are handed to gRPC no faster than one in so long, on average;
+  // those that come faster wait.
+  absl::Duration connection_interval = absl::Milliseconds(5);
+  AdminRelayOptions relay;
+};
+
+// Accepts the admin plane's connections, and relays each between its client and
+// gRPC, on a thread of its own. gRPC's own listener is not used since it never
+// accepts again once descriptors have run out, and nothing in gRPC bounds what
+// a client costs: see docs/adr/0006 and 0009.
+//
+// Belongs to the thread that made it; its own thread shares what is marked so.
 class AdminListener {
  public:
+  // Gets the socket of each connection that gRPC is to serve, non-blocking, on
+  // the listener's thread. Its peer is named as ClientOfPeer understands.
+  using OnConnection = absl::AnyInvocable<void(UniqueFd)>;
+
   // Listens on `address` (host:port, IPv6 in brackets; port 0: any), or on
   // 0.0.0.0 for [::] where this host has no IPv6. A port that is taken is an
-  // error, never shared. FAILED_PRECONDITION and INVALID_ARGUMENT say what is
-  // in the way and what to do.
-  static absl::StatusOr<std::unique_ptr<AdminListener>> Open(
-      absl::string_view address);
+  // error, never shared. Errors are those of SocketAddress::Parse,
+  // OpenListenSocket and EventLoop::Create, and RESOURCE_EXHAUSTED when there
+  // can be no thread. `counters` and `clock` outlive the listener.
+  static absl::StatusOr<std::unique_ptr<AdminListener>> Start(
+      absl::string_view address, const AdminListenerOptions& options,
+      AdminCounters& counters, Clock& clock, OnConnection on_connection);
 
-  // Stops.
+  // Stops, with no time for the connections to end.
   ~AdminListener();
   AdminListener(const AdminListener&) = delete;
   AdminListener& operator=(const AdminListener&) = delete;
@@ -31,24 +64,60 @@ class AdminListener {
   // host:port, IPv6 in brackets. Thread-safe.
   const std::string& bound_address() const { return bound_address_; }
 
-  // Begins to accept. `on_accept` is called on the listener's thread with each
-  // new socket, non-blocking, which it owns. Once.
-  void Start(absl::AnyInvocable<void(int fd)> on_accept);
+  // Closes the port, and returns once `on_connection` is called no more. The
+  // connections go on for `time`, and are cut then.
+  void StopAccepting(absl::Duration time);
 
-  // Closes the port, and returns once `on_accept` is called no more. May be
-  // called again.
-  void Stop();
+  // Gives the connections `time` to pass on what gRPC, which has closed them,
+  // has left for their clients; then ends them and the thread. May be called
+  // again.
+  void Stop(absl::Duration time);
 
  private:
-  AdminListener(int listen_fd, int wake_up_fd, std::string bound_address);
-  void Run();
+  AdminListener(const AdminListenerOptions& options, AdminCounters& counters,
+                Clock& clock, OnConnection on_connection,
+                std::unique_ptr<EventLoop> loop);
 
-  // Constant after construction; closed by Stop and the destructor.
-  int listen_fd_;
-  const int wake_up_fd_;
-  const std::string bound_address_;
+  void OnAccept(UniqueFd client, const SocketAddress& address);
+  // Begins to relay those that wait, as fast as that may be.
+  void AdmitWaiting();
+  void Admit(UniqueFd client, const SocketAddress& address);
+  // Forgets a connection, which ended for `reason`; none is an ordinary end.
+  void End(std::uint64_t number, std::optional<AdminRejection> reason);
+  // Counts, and says so, at most once a second.
+  void Reject(const SocketAddress& address, AdminRejection reason);
+  void CutAll();
 
-  absl::AnyInvocable<void(int fd)> on_accept_;
+  struct Waiting {
+    UniqueFd client;
+    SocketAddress address;
+  };
+  struct Connection {
+    SocketAddress address;
+    std::unique_ptr<AdminRelay> relay;
+  };
+
+  // Constant after construction.
+  const AdminListenerOptions options_;
+  AdminCounters& counters_;
+  Clock& clock_;
+  std::string bound_address_;
+
+  // The listener's thread, while it runs; before and after, the owner's.
+  OnConnection on_connection_;
+  const std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<Acceptor> acceptor_;
+  Timer cut_;
+  Timer admit_;
+  std::deque<Waiting> waiting_;
+  MonotonicTime next_admission_{};
+  StreamBudget budget_;
+  std::uint64_t last_number_ = 0;
+  std::map<std::uint64_t, Connection> connections_;  // by number
+  bool stopping_ = false;      // the loop ends with the last connection
+  MonotonicTime next_log_{};   // of a rejection
+  std::int64_t unlogged_ = 0;  // rejections since the last line
+
   std::thread thread_;
 };
 

@@ -9,10 +9,14 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "admin/admin_counters.h"
 #include "admin/admin_listener.h"
 #include "admin/admin_service.h"
+#include "admin/introspection_service.h"
+#include "echo/base/mutex.h"
 #include "echo/server_control.h"
 
 namespace echod {
@@ -20,10 +24,16 @@ namespace echod {
 struct AdminServerOptions {
   std::string address;  // host:port, IPv6 in brackets; port 0: any
   ServerDescription description;
+  AdminListenerOptions listener = {};
+  // A client that says nothing for so long is asked whether it lives, and has
+  // so long to answer.
+  absl::Duration keepalive_time = absl::Seconds(60);
+  absl::Duration keepalive_timeout = absl::Seconds(20);
 };
 
 // The admin plane's transport: a gRPC server with the admin service, health,
-// reflection and channelz, on threads of gRPC's own. In plain text and without
+// reflection and channelz, on threads of gRPC's own, behind a listener that
+// bounds what a client costs. In plain text and without
 // credentials, so that what may reach it is for its address to say.
 //
 // Thread-safe, but for being destroyed.
@@ -48,19 +58,24 @@ class AdminServer {
   // What health checks answer, for "" and for the admin service.
   void SetServing(bool serving);
 
-  // Ends the streams, then the server: RPCs have `timeout` to end before they
-  // are cancelled. May be called again.
+  // Ends the streams, then the server: RPCs have `timeout` to end before their
+  // connections are cut. May be called again, and returns when it is done. gRPC
+  // may take longer than that, and does not end where the system has refused it
+  // a thread; see docs/adr/0009.
   void Shutdown(absl::Duration timeout);
 
  private:
-  AdminServer(ServerControl& control, ServerDescription description)
-      : service_(control, std::move(description)) {}
+  AdminServer(ServerControl& control, ServerDescription description);
 
+  AdminCounters counters_;
   AdminService service_;
+  IntrospectionService introspection_;
   // Hands the server its connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  std::unique_ptr<grpc::Server> server_;     // uses service_; goes before it
+  std::unique_ptr<grpc::Server> server_;     // uses the services; goes before
   std::unique_ptr<AdminListener> listener_;  // uses acceptor_; goes first
+  Mutex shutdown_mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
 };
 
 }  // namespace echod

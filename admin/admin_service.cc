@@ -12,15 +12,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "admin/admin_peer.h"
 #include "admin/duration_conversion.h"
 #include "admin/listener_update.h"
 #include "admin/page_token.h"
 #include "admin/proto_conversion.h"
 #include "admin/resource_names.h"
 #include "admin/status_conversion.h"
+#include "echo/base/logging.h"
 #include "echo/control_error.h"
 #include "echo/reply.h"
 
@@ -32,6 +35,11 @@ using grpc::ServerUnaryReactor;
 
 constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
 constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
+
+// What an operator changes is to be found in the log.
+void LogRequest(const CallbackServerContext& context, absl::string_view what) {
+  LogInfo(absl::StrCat(ClientOfPeer(context.peer()), " ", what));
+}
 
 ServerUnaryReactor* FinishNow(CallbackServerContext* context,
                               const absl::Status& status) {
@@ -87,8 +95,17 @@ class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
 }  // namespace
 
 AdminService::AdminService(ServerControl& control,
+                           const AdminCounters& counters,
                            ServerDescription description)
-    : control_(control), description_(std::move(description)) {}
+    : control_(control),
+      counters_(counters),
+      description_(std::move(description)) {}
+
+admin::v1::Stats AdminService::ReadStats() const {
+  admin::v1::Stats stats = ToProto(control_.GetStats());
+  *stats.mutable_admin() = ToProto(counters_);
+  return stats;
+}
 
 admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   admin::v1::Server server;
@@ -121,6 +138,7 @@ ServerUnaryReactor* AdminService::DrainServer(
   const auto grace_period = OptionalDuration(
       request->has_grace_period(), request->grace_period(), "grace_period");
   if (!grace_period.ok()) return FinishNow(context, grace_period.status());
+  LogRequest(*context, "drains the server");
 
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   control_.Drain({.grace_period = *grace_period, .deadline = *deadline},
@@ -134,7 +152,7 @@ ServerUnaryReactor* AdminService::DrainServer(
 ServerUnaryReactor* AdminService::GetStats(
     CallbackServerContext* context,
     const admin::v1::GetStatsRequest* /*request*/, admin::v1::Stats* response) {
-  *response = ToProto(control_.GetStats());
+  *response = ReadStats();
   return FinishNow(context, absl::OkStatus());
 }
 
@@ -154,7 +172,7 @@ grpc::ServerWriteReactor<admin::v1::Stats>* AdminService::WatchStats(
                      " is too short; the shortest interval is ",
                      absl::FormatDuration(kShortestWatchInterval))));
   }
-  return watches_.Start(control_, interval);
+  return watches_.Start([this] { return ReadStats(); }, interval);
 }
 
 ServerUnaryReactor* AdminService::ListListeners(
@@ -198,6 +216,10 @@ ServerUnaryReactor* AdminService::UpdateListener(
     admin::v1::Listener* response) {
   absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(*request);
   if (!update.ok()) return FinishNow(context, update.status());
+  if (!update->validate_only) {
+    LogRequest(*context,
+               absl::StrCat("changes listener ", absl::CHexEscape(update->id)));
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   control_.UpdateListener(
       *std::move(update),
@@ -280,6 +302,9 @@ ServerUnaryReactor* AdminService::CloseConnection(
       request->mode() == admin::v1::CloseConnectionRequest::MODE_RESET
           ? CloseMode::kReset
           : CloseMode::kGraceful;
+  LogRequest(*context,
+             absl::StrCat(mode == CloseMode::kReset ? "resets" : "closes",
+                          " connection ", *number));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   control_.CloseConnection(
       *number, mode,

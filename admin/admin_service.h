@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "admin/admin_counters.h"
 #include "admin/stats_watch.h"
 #include "echo/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
@@ -25,8 +26,9 @@ struct ServerDescription {
 // gives it. Thread-safe; gRPC calls it on its own threads.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
-  // `control` outlives the service.
-  AdminService(ServerControl& control, ServerDescription description);
+  // `control` and `counters` outlive the service.
+  AdminService(ServerControl& control, const AdminCounters& counters,
+               ServerDescription description);
 
   // Ends the streams that are open, and those to come. The server's shutdown
   // would wait for them.
@@ -73,8 +75,10 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
 
  private:
   admin::v1::Server Describe(const ServerInfo& info) const;
+  admin::v1::Stats ReadStats() const;
 
   ServerControl& control_;
+  const AdminCounters& counters_;
   const ServerDescription description_;
   StatsWatches watches_;
 };

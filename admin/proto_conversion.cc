@@ -109,6 +109,20 @@ admin::v1::Stats ToProto(const Stats& stats) {
   return proto;
 }
 
+admin::v1::AdminStats ToProto(const AdminCounters& counters) {
+  admin::v1::AdminStats proto;
+  proto.set_connections_accepted_total(counters.accepted);
+  proto.set_connections_active(counters.active);
+  for (std::size_t i = 0; i < kAdminRejectionCount; ++i) {
+    const absl::string_view reason =
+        AdminRejectionName(static_cast<AdminRejection>(i));
+    (*proto.mutable_connections_rejected_total())[std::string(reason)] =
+        counters.rejected[i];
+  }
+  proto.set_accept_errors_total(counters.accept_errors);
+  return proto;
+}
+
 admin::v1::Listener ToProto(const ListenerInfo& listener) {
   const ListenerSettings& settings = listener.settings;
   admin::v1::Listener proto;

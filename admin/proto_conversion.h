@@ -1,6 +1,7 @@
 #ifndef ADMIN_PROTO_CONVERSION_H_
 #define ADMIN_PROTO_CONVERSION_H_
 
+#include "admin/admin_counters.h"
 #include "echo/server_control.h"
 #include "echod/admin/v1/admin.pb.h"
 
@@ -10,6 +11,7 @@ namespace echod {
 
 admin::v1::Counters ToProto(const Counters& counters);
 admin::v1::Stats ToProto(const Stats& stats);
+admin::v1::AdminStats ToProto(const AdminCounters& counters);
 admin::v1::Listener ToProto(const ListenerInfo& listener);
 admin::v1::Connection ToProto(const ConnectionInfo& connection);
 admin::v1::Server::State ToProto(ServerInfo::State state);

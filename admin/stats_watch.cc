@@ -1,9 +1,11 @@
 #include "admin/stats_watch.h"
 
-#include <algorithm>
+#include <grpc/support/time.h>
 
-#include "absl/time/clock.h"
-#include "admin/proto_conversion.h"
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <utility>
 
 namespace echod {
 
@@ -12,9 +14,11 @@ namespace echod {
 // never a backlog.
 class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
  public:
-  StatsWatch(StatsWatches& watches, const ServerControl& control,
+  StatsWatch(StatsWatches& watches, StatsWatches::ReadStats read_stats,
              absl::Duration interval)
-      : watches_(watches), control_(control), interval_(interval) {}
+      : watches_(watches),
+        read_stats_(std::move(read_stats)),
+        interval_(absl::ToChronoNanoseconds(interval)) {}
 
   void Begin() { WriteNext(); }
 
@@ -36,8 +40,7 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
         // A new one for each wait: the callback of the last may not have
         // returned yet.
         alarm_ = std::make_unique<grpc::Alarm>();
-        alarm_->Set(absl::ToChronoTime(std::max(next_write_, absl::Now())),
-                    [this](bool /*expired*/) { OnWaited(); });
+        alarm_->Set(UntilNextWrite(), [this](bool /*expired*/) { OnWaited(); });
         return;
       }
     }
@@ -69,23 +72,31 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
       return;
     }
     // How it has ended is what an operator has been waiting for.
-    stats_ = ToProto(control_.GetStats());
+    stats_ = read_stats_();
     StartWriteAndFinish(&stats_, grpc::WriteOptions(), end_status_);
   }
 
   void WriteNext() {
-    next_write_ = absl::Now() + interval_;
-    stats_ = ToProto(control_.GetStats());
+    next_write_ = std::chrono::steady_clock::now() + interval_;
+    stats_ = read_stats_();
     StartWrite(&stats_);
+  }
+
+  // A moment of the wall clock would come late when the clock is set back.
+  gpr_timespec UntilNextWrite() const {
+    const std::chrono::nanoseconds wait =
+        next_write_ - std::chrono::steady_clock::now();
+    return gpr_time_from_nanos(std::max<std::int64_t>(wait.count(), 0),
+                               GPR_TIMESPAN);
   }
 
   // Constant after construction.
   StatsWatches& watches_;
-  const ServerControl& control_;
-  const absl::Duration interval_;
+  const StatsWatches::ReadStats read_stats_;
+  const std::chrono::nanoseconds interval_;
 
   // Of whatever is under way.
-  absl::Time next_write_;
+  std::chrono::steady_clock::time_point next_write_;
   admin::v1::Stats stats_;
 
   std::mutex mutex_;
@@ -95,8 +106,8 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
 };
 
 grpc::ServerWriteReactor<admin::v1::Stats>* StatsWatches::Start(
-    const ServerControl& control, absl::Duration interval) {
-  auto* const watch = new StatsWatch(*this, control, interval);
+    ReadStats read_stats, absl::Duration interval) {
+  auto* const watch = new StatsWatch(*this, std::move(read_stats), interval);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     open_.insert(watch);

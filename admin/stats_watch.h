@@ -4,12 +4,12 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
 
 #include "absl/time/time.h"
-#include "echo/server_control.h"
 #include "echod/admin/v1/admin.pb.h"
 
 namespace echod {
@@ -20,10 +20,13 @@ class StatsWatch;
 // server shuts down, which waits for them. Thread-safe; outlives its streams.
 class StatsWatches {
  public:
+  // The figures of this moment. Thread-safe; outlives the streams.
+  using ReadStats = std::function<admin::v1::Stats()>;
+
   // A new stream, for gRPC to run. It destroys itself when gRPC is done with
-  // it.
-  grpc::ServerWriteReactor<admin::v1::Stats>* Start(
-      const ServerControl& control, absl::Duration interval);
+  // it. `interval` is of a clock that never goes back.
+  grpc::ServerWriteReactor<admin::v1::Stats>* Start(ReadStats read_stats,
+                                                    absl::Duration interval);
 
   // Ends all of them, with the figures of this moment and OK, and every one
   // that is started later.

@@ -41,14 +41,16 @@ int DescriptorCeiling() {
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks)
+Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks,
+                   Descriptors descriptors)
     : listening_(std::move(listening)),
       address_(LocalAddress(listening_.get())),
       callbacks_(std::move(callbacks)),
       readable_(event_new(loop.base(), listening_.get(), EV_READ | EV_PERSIST,
                           &Acceptor::OnReadable, this)),
       retry_(loop, [this] { Retry(); }),
-      descriptor_ceiling_(DescriptorCeiling()) {
+      descriptor_ceiling_(
+          descriptors == Descriptors::kAll ? INT_MAX : DescriptorCeiling()) {
   ECHOD_CHECK(readable_ != nullptr);
   Watch();
 }

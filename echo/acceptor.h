@@ -19,8 +19,8 @@ namespace echod {
 // memory is left, or a policy forbids it), or the socket cannot be watched, the
 // socket would stay readable and the loop would spin: accepting stops, and is
 // tried again by timer, with back-off and one log line for the episode. It
-// stops a little before descriptors run out, and leaves the last of them to the
-// rest of the process.
+// may stop a little before descriptors run out, and leave the last of them to
+// the rest of the process.
 class Acceptor {
  public:
   struct Callbacks {
@@ -32,9 +32,13 @@ class Acceptor {
     absl::AnyInvocable<void()> on_error;
   };
 
+  // Which descriptors connections may take.
+  enum class Descriptors { kAllButTheLast, kAll };
+
   // `listening` comes from OpenListenSocket. Accepts from now on; where the
   // system has no watch left for the socket, when it has one again.
-  Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks);
+  Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks,
+           Descriptors descriptors = Descriptors::kAllButTheLast);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 

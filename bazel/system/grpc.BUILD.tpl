@@ -17,18 +17,6 @@ cc_library(
     deps = ["@com_google_protobuf//:protobuf"],
 )
 
-# The plugin registers itself in a constructor that nothing refers to, so a
-# static link must take the whole archive.
-cc_library(
-    name = "grpc++_reflection",
-    linkopts = [
-        "-Wl,--push-state,--no-as-needed,--whole-archive",
-        "-lgrpc++_reflection",
-        "-Wl,--pop-state",
-    ],
-    deps = [":grpc++"],
-)
-
 cc_library(
     name = "grpcpp_channelz",
     linkopts = ["-lgrpcpp_channelz"],

@@ -71,15 +71,18 @@ protobuf_repository = repository_rule(
 )
 
 def _grpc_repository_impl(rctx):
-    for header in ["ext/proto_server_reflection_plugin.h", "ext/channelz_service_plugin.h"]:
-        if not rctx.path("/usr/include/grpcpp/" + header).exists:
-            fail_missing("The header <grpcpp/%s>" % header)
+    if not rctx.path("/usr/include/grpcpp/ext/channelz_service_plugin.h").exists:
+        fail_missing("The header <grpcpp/ext/channelz_service_plugin.h>")
     rctx.symlink(find_program(rctx, "grpc_cpp_plugin"), "grpc_cpp_plugin_bin")
     rctx.template("BUILD.bazel", rctx.attr._build_file, substitutions(rctx, ["grpc++"]))
     rctx.file("bazel/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
     rctx.template("bazel/cc_grpc_library.bzl", rctx.attr._cc_grpc_library)
     rctx.template("src/proto/grpc/health/v1/BUILD.bazel", rctx.attr._health_build_file)
     rctx.template("src/proto/grpc/health/v1/health.proto", rctx.attr._health_proto)
+    for version in ["v1", "v1alpha"]:
+        folder = "src/proto/grpc/reflection/" + version
+        rctx.template(folder + "/BUILD.bazel", rctx.attr._reflection_build_file)
+        rctx.template(folder + "/reflection.proto", rctx.attr._reflection_proto, {"@VERSION@": version})
 
 grpc_repository = repository_rule(
     implementation = _grpc_repository_impl,
@@ -88,6 +91,8 @@ grpc_repository = repository_rule(
         "_cc_grpc_library": attr.label(default = ":cc_grpc_library.bzl"),
         "_health_build_file": attr.label(default = ":health.BUILD.tpl"),
         "_health_proto": attr.label(default = ":health.proto"),
+        "_reflection_build_file": attr.label(default = ":reflection.BUILD.tpl"),
+        "_reflection_proto": attr.label(default = ":reflection.proto"),
     },
     configure = True,
     environ = ["ECHOD_SYSTEM_LIBRARIES", "PATH", "PKG_CONFIG_PATH"],

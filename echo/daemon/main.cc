@@ -98,7 +98,12 @@ class Daemon {
                                             .hostname = Hostname(),
                                             .config = config_.flags}},
                            server_);
-    if (!admin.ok()) return admin.status();
+    if (!admin.ok()) {
+      if (absl::IsResourceExhausted(admin.status())) return admin.status();
+      return absl::Status(
+          admin.status().code(),
+          absl::StrCat("flag --admin_address: ", admin.status().message()));
+    }
     admin_ = *std::move(admin);
     admin_->SetServing(true);
     if (absl::Status told = PublishAddresses(); !told.ok()) return told;
