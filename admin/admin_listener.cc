@@ -38,7 +38,7 @@ absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(
     AdminCounters& counters, Clock& clock, OnConnection on_connection) {
   const absl::StatusOr<SocketAddress> parsed = SocketAddress::Parse(address);
   if (!parsed.ok()) return parsed.status();
-  absl::StatusOr<UniqueFd> listening = OpenListenSocket(*parsed, kBacklog);
+  absl::StatusOr<ListenSocket> listening = OpenListenSocket(*parsed, kBacklog);
   if (!listening.ok()) return listening.status();
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return loop.status();

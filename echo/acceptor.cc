@@ -41,10 +41,10 @@ int DescriptorCeiling() {
 
 }  // namespace
 
-Acceptor::Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks,
+Acceptor::Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
                    Descriptors descriptors)
-    : listening_(std::move(listening)),
-      address_(LocalAddress(listening_.get())),
+    : listening_(std::move(listening.fd)),
+      address_(listening.address),
       callbacks_(std::move(callbacks)),
       readable_(event_new(loop.base(), listening_.get(), EV_READ | EV_PERSIST,
                           &Acceptor::OnReadable, this)),

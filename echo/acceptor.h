@@ -37,7 +37,7 @@ class Acceptor {
 
   // `listening` comes from OpenListenSocket. Accepts from now on; where the
   // system has no watch left for the socket, when it has one again.
-  Acceptor(EventLoop& loop, UniqueFd listening, Callbacks callbacks,
+  Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
            Descriptors descriptors = Descriptors::kAllButTheLast);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;

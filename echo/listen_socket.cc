@@ -113,7 +113,8 @@ int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
 }
 
 // An errno, or 0 and a socket.
-int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
+int TryListen(const SocketAddress& address, int backlog,
+              ListenSocket& listening) {
   UniqueFd fd;
   if (const int error = TryBind(address, Purpose::kListen, fd); error != 0) {
     return error;
@@ -124,7 +125,14 @@ int TryListen(const SocketAddress& address, int backlog, UniqueFd& listening) {
   // Urgent bytes have their place among the others.
   if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
   if (listen(fd.get(), backlog) != 0) return errno;
-  listening = std::move(fd);
+  sockaddr_storage bound = {};
+  socklen_t length = sizeof bound;
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) !=
+      0) {
+    return errno;
+  }
+  listening = {.fd = std::move(fd),
+               .address = SocketAddress::FromKernel(bound)};
   return 0;
 }
 
@@ -143,9 +151,9 @@ int TryAddress(const SocketAddress& address,
 
 }  // namespace
 
-absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
-                                          int backlog) {
-  UniqueFd listening;
+absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
+                                              int backlog) {
+  ListenSocket listening;
   const int error = TryAddress(address, [&](const SocketAddress& attempted) {
     return TryListen(attempted, backlog, listening);
   });

@@ -10,15 +10,21 @@
 
 namespace echod {
 
-// Opens a socket that listens on `address`, non-blocking. `[::]` takes IPv4,
+// A socket that listens, non-blocking, and where.
+struct ListenSocket {
+  UniqueFd fd;
+  SocketAddress address;
+};
+
+// Opens a socket that listens on `address`. `[::]` takes IPv4,
 // too; where this host has no IPv6, it is IPv4 alone. A port that somebody has
 // already is an error, never shared.
 //
 // Errors are FAILED_PRECONDITION with the reasons ADDRESS_IN_USE,
 // BIND_PERMISSION_DENIED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, and
 // RESOURCE_EXHAUSTED when descriptors have run out.
-absl::StatusOr<UniqueFd> OpenListenSocket(const SocketAddress& address,
-                                          int backlog);
+absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
+                                              int backlog);
 
 // OK, or the error that OpenListenSocket would give at this moment, as far as
 // binding can tell: nothing listens meanwhile, so no client can get in. It is

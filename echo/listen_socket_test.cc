@@ -61,16 +61,17 @@ struct Stop {
 class StopHandshakesTest : public ::testing::TestWithParam<Stop> {
  protected:
   void SetUp() override {
-    const UniqueFd other =
+    const ListenSocket other =
         *OpenListenSocket(*SocketAddress::Parse("[::]:0"), 1);
-    if (!GetParam().stop(other.get()) && errno == EPERM) {
+    if (!GetParam().stop(other.fd.get()) && errno == EPERM) {
       GTEST_SKIP() << "this system allows it only to a privileged process";
     }
   }
 
-  UniqueFd listening_ =
+  const ListenSocket socket_ =
       *OpenListenSocket(*SocketAddress::Parse(GetParam().address), 16);
-  SocketAddress address_ = LocalAddress(listening_.get());
+  const UniqueFd& listening_ = socket_.fd;
+  const SocketAddress& address_ = socket_.address;
 };
 
 TEST_P(StopHandshakesTest, DropsNewOnes) {
@@ -113,21 +114,21 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& param) { return std::string(param.param.name); });
 
 TEST(CheckListenAddressTest, FindsWhatListensButForWhatItIsToDisregard) {
-  const UniqueFd first =
+  const ListenSocket first =
       *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
-  const SocketAddress taken = LocalAddress(first.get());
+  const SocketAddress taken = first.address;
   const SocketAddress all =
       SocketAddress::Parse("[::]:0")->WithPort(taken.port());
   for (const SocketAddress& address : {taken, all}) {
     EXPECT_EQ(GetErrorDetail(CheckListenAddress(address, {})).reason,
               "ADDRESS_IN_USE");
-    EXPECT_TRUE(CheckListenAddress(address, {first.get()}).ok());
+    EXPECT_TRUE(CheckListenAddress(address, {first.fd.get()}).ok());
   }
-  const UniqueFd second = *OpenListenSocket(
+  const ListenSocket second = *OpenListenSocket(
       SocketAddress::Parse("127.0.0.2:0")->WithPort(taken.port()), 1);
-  EXPECT_TRUE(CheckListenAddress(taken, {first.get()}).ok());
-  EXPECT_FALSE(CheckListenAddress(all, {first.get()}).ok());
-  EXPECT_TRUE(CheckListenAddress(all, {first.get(), second.get()}).ok());
+  EXPECT_TRUE(CheckListenAddress(taken, {first.fd.get()}).ok());
+  EXPECT_FALSE(CheckListenAddress(all, {first.fd.get()}).ok());
+  EXPECT_TRUE(CheckListenAddress(all, {first.fd.get(), second.fd.get()}).ok());
   // What was disregarded counts again, and still listens.
   EXPECT_FALSE(OpenListenSocket(taken, 1).ok());
   EXPECT_TRUE(TcpClient::Connect(taken).has_value());

@@ -50,7 +50,8 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
   if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
     return valid;
   }
-  absl::StatusOr<UniqueFd> socket = OpenListenSocket(address, settings.backlog);
+  absl::StatusOr<ListenSocket> socket =
+      OpenListenSocket(address, settings.backlog);
   if (!socket.ok()) return socket.status();
   auto listener = std::unique_ptr<Listener>(
       new Listener(loop, clock, std::move(id), address, settings,
@@ -74,7 +75,7 @@ Listener::Listener(EventLoop& loop, Clock& clock, std::string id,
       settings_(settings),
       update_time_(create_time_) {}
 
-std::unique_ptr<Acceptor> Listener::NewAcceptor(UniqueFd socket) {
+std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
   return std::make_unique<Acceptor>(
       loop_, std::move(socket),
       Acceptor::Callbacks{
@@ -182,7 +183,7 @@ absl::Status Listener::CheckSocket(const Plan& plan) const {
 
 absl::Status Listener::OpenSocket(Plan& plan) {
   if (!plan.new_socket) return absl::OkStatus();
-  absl::StatusOr<UniqueFd> socket =
+  absl::StatusOr<ListenSocket> socket =
       OpenListenSocket(plan.address, plan.settings.backlog);
   if (!socket.ok() && InUse(socket.status())) {
     const std::vector<const Acceptor*> in_the_way =

@@ -69,7 +69,7 @@ class Listener {
     ListenerSettings settings;
     SocketAddress address;    // as configured; port 0: any
     bool new_socket = false;  // the address takes a new one
-    UniqueFd socket;          // valid once it has been opened
+    ListenSocket socket;      // valid once it has been opened
   };
   absl::StatusOr<Plan> Prepare(const ListenerUpdate& update) const;
 
@@ -113,7 +113,7 @@ class Listener {
            const SocketAddress& address, const ListenerSettings& settings,
            std::shared_ptr<ListenerStats> stats, Callbacks callbacks);
 
-  std::unique_ptr<Acceptor> NewAcceptor(UniqueFd socket);
+  std::unique_ptr<Acceptor> NewAcceptor(ListenSocket socket);
   // `error`, or where this listener is in its own way, an error that says so.
   absl::Status OwnPortError(absl::Status error, const Plan& plan) const;
   void OnAccept(UniqueFd socket, const SocketAddress& remote,

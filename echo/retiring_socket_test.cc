@@ -75,7 +75,7 @@ TEST_F(RetiringSocketTest, AnotherErrorLeavesItItsTime) {
 }
 
 TEST_F(RetiringSocketTest, AnotherSocketOnThePortLeavesItItsTime) {
-  const absl::StatusOr<UniqueFd> other = OpenListenSocket(
+  const absl::StatusOr<ListenSocket> other = OpenListenSocket(
       SocketAddress::Parse("127.0.0.2:0")->WithPort(old_address_.port()), 1);
   ASSERT_TRUE(other.ok()) << other.status();
   EXPECT_EQ(Refusal(Back("127.0.0.2")), "ADDRESS_IN_USE");

@@ -162,8 +162,10 @@ ListenerUpdate MoveTo(int port) {
 }
 
 int HeldPort(UniqueFd& holder) {
-  holder = *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
-  return LocalAddress(holder.get()).port();
+  ListenSocket held =
+      *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
+  holder = std::move(held.fd);
+  return held.address.port();
 }
 
 }  // namespace echod

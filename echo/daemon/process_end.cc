@@ -71,17 +71,19 @@ bool IsIgnored(int signal) {
          inherited.sa_handler == SIG_IGN;
 }
 
-void Handle(int signal, void (*handler)(int)) {
+// False, with errno, when the system refuses.
+bool Handle(int signal, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
-  sigaction(signal, &action, nullptr);
+  if (sigaction(signal, &action, nullptr) != 0) return false;
   // Whoever started this process may have blocked it.
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, signal);
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  return true;
 }
 
 }  // namespace
@@ -90,11 +92,12 @@ absl::Status EndRequests::Note() {
   const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) return ResourceError("handle signals", errno);
   wake_up_fd.store(fd);
-  Handle(SIGALRM, &OnAlarm);
-  for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) {
-    Handle(signal, &OnEndingSignal);
+  bool handled = Handle(SIGALRM, &OnAlarm);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP}) {
+    if (signal == SIGHUP && IsIgnored(signal)) continue;
+    handled = handled && Handle(signal, &OnEndingSignal);
   }
-  if (!IsIgnored(SIGHUP)) Handle(SIGHUP, &OnEndingSignal);
+  if (!handled) return ResourceError("handle signals", errno);
   return absl::OkStatus();
 }
 

@@ -29,18 +29,17 @@ absl::Status Serve() {
   const absl::StatusOr<SocketAddress> address =
       SocketAddress::Parse(absl::GetFlag(FLAGS_listen));
   if (!address.ok()) return address.status();
-  absl::StatusOr<UniqueFd> socket = OpenListenSocket(*address, 4096);
+  absl::StatusOr<ListenSocket> socket = OpenListenSocket(*address, 4096);
   if (!socket.ok()) return socket.status();
   absl::Status written = WritePortFile(
       absl::GetFlag(FLAGS_port_file),
-      {.listeners = {{"default", LocalAddress(socket->get()).ToString()}},
-       .admin = ""});
+      {.listeners = {{"default", socket->address.ToString()}}, .admin = ""});
   if (!written.ok()) return written;
   const bool line = absl::GetFlag(FLAGS_mode) == "line";
   if (absl::GetFlag(FLAGS_kind) == "tutorial") {
-    RunTutorialServer(socket->get(), line);
+    RunTutorialServer(socket->fd.get(), line);
   }
-  RunEpollServer(socket->get(), line, absl::GetFlag(FLAGS_workers));
+  RunEpollServer(socket->fd.get(), line, absl::GetFlag(FLAGS_workers));
 }
 
 int Main(int argc, char** argv) {
