@@ -61,6 +61,25 @@ TEST(ConnectionEndTest, AGracefulCloseGivesWhatIsOwedAndAFin) {
   EXPECT_TRUE(echoed == bytes.substr(0, echoed.size()));
 }
 
+// It was not read since it did not read; now nobody else would make it go on.
+TEST(ConnectionEndTest, AGracefulCloseReadsAPeerThatIsStuckWriting) {
+  TestServer server(
+      With({.mode = EchoMode::kRaw, .max_buffered_bytes = 64 << 20}));
+  TcpClient client = server.Connect({.receive_buffer = 16 << 10});
+  const std::string bytes = Pattern(16 << 20);
+  ASSERT_TRUE(client.Send(bytes));
+  ASSERT_TRUE(WaitUntilReceived(server, 1, std::ssize(bytes)));
+  ListenerUpdate lower = Update();
+  lower.max_buffered_bytes = 1 << 20;
+  ASSERT_TRUE(server.Update(lower).ok());
+  ASSERT_TRUE(Eventually([&] { return server.Get(1)->reading_paused; }));
+  ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
+  EXPECT_TRUE(client.Send(std::string(32 << 20, 'l')));  // too late
+  End end = End::kTimeout;
+  EXPECT_TRUE(client.ReadToEnd(&end) == bytes);
+  EXPECT_EQ(end, End::kEof);
+}
+
 TEST(ConnectionEndTest, AGracefulCloseWaitsForTheEndOfALine) {
   TestServer server;
   TcpClient client = server.Connect();
@@ -128,11 +147,10 @@ TEST(ConnectionEndTest, TheLingerBeginsWhenThePeerHasEverything) {
 TEST(ConnectionEndTest, AResetDropsWhatIsOwed) {
   TestServer server(Raw());
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  SendUntilStuck(server, client, Pattern(64 << 20), 1);
-  const auto owed = static_cast<std::size_t>(server.Get(1)->bytes_sent);
+  const std::string owed = FillKernel(server, client);
   ASSERT_TRUE(server.Close(1, CloseMode::kReset).ok());
   End end = End::kTimeout;
-  EXPECT_LT(client.ReadToEnd(&end).size(), owed);
+  EXPECT_LT(client.ReadToEnd(&end).size(), owed.size());
   EXPECT_EQ(end, End::kReset);
   EXPECT_EQ(Closed(server, CloseReason::kAdminReset), 1);
 }
