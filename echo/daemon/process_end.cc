@@ -22,6 +22,8 @@ namespace {
 // stopped.
 constexpr unsigned kMarginSeconds = 2;
 
+constexpr int kWakeUpTries = 3;
+
 // What the handlers touch: nothing but lock-free atomics and calls that POSIX
 // allows in a handler.
 std::atomic<int> wake_up_fd{-1};
@@ -31,19 +33,25 @@ std::atomic<int> forced_status{kExitCutOff};
 std::atomic<int> alarms_left{0};  // until the end by force; 0: none is set
 static_assert(std::atomic<int>::is_always_lock_free);
 
+void EndByForceSoon() {
+  forced_status.store(kExitCutOff);
+  alarms_left.store(1);
+  alarm(kMarginSeconds);
+}
+
+bool WakeUpLoop() {
+  const std::uint64_t one = 1;
+  for (int tries = 0; tries < kWakeUpTries; ++tries) {
+    if (write(wake_up_fd.load(), &one, sizeof one) == sizeof one) return true;
+  }
+  return false;
+}
+
 void OnEndingSignal(int signal) {
   const int error = errno;
-  if (signal == SIGHUP) {
-    hangups.fetch_add(1);
-  } else if (requests.fetch_add(1) > 0) {
-    forced_status.store(kExitCutOff);
-    alarms_left.store(1);
-    alarm(kMarginSeconds);
-  }
-  const std::uint64_t one = 1;
-  if (write(wake_up_fd.load(), &one, sizeof one) < 0) {
-    // The loop does not hear of it, and the next signal ends the process.
-  }
+  const bool again = signal != SIGHUP && requests.fetch_add(1) > 0;
+  if (signal == SIGHUP) hangups.fetch_add(1);
+  if (!WakeUpLoop() || again) EndByForceSoon();
   errno = error;
 }
 
@@ -147,9 +155,7 @@ void EndByForceAfter(absl::Duration patience, int status) {
   alarms_left.store(2);
   alarm(static_cast<unsigned>(seconds));
   if (requests.load() > 1) {  // a signal has come in between
-    forced_status.store(kExitCutOff);
-    alarms_left.store(1);
-    alarm(kMarginSeconds);
+    EndByForceSoon();
   }
 }
 
