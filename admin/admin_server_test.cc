@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -341,6 +342,23 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
   EXPECT_FALSE(watch->Read(&stats));
   EXPECT_TRUE(watch->Finish().ok());
   server_->Shutdown(absl::ZeroDuration());  // again: nothing to do
+}
+
+TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
+  for (int round = 0; round < 5; ++round) {
+    auto started = AdminServer::Start({.address = "127.0.0.1:0"}, control_);
+    ASSERT_TRUE(started.ok()) << started.status();
+    AdminServer& server = **started;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&server] {
+        server.Shutdown(absl::Seconds(1));
+        server.SetServing(false);
+        EXPECT_NE(server.bound_address(), "");
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
 }
 
 TEST_F(AdminServerTest, ShutdownEndsAWatchWhoseReaderHasStopped) {

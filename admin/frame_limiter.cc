@@ -72,8 +72,13 @@ FrameLimiter::Verdict FrameLimiter::OnServerFrame(
     const Http2FrameHeader& frame) {
   TurnSecond();
   switch (frame.type) {
-    case Http2FrameType::kHeaders:
     case Http2FrameType::kData:
+    case Http2FrameType::kHeaders:
+      // Clients measure the bandwidth of what they are sent: Go's by a PING for
+      // each answer.
+      if (frame.type == Http2FrameType::kData && control_frames_ > 0) {
+        --control_frames_;
+      }
       if ((frame.flags & Http2FrameHeader::kEndStream) != 0) {
         if (unserved_ > 0) --unserved_;
         OnEndStream(frame.stream, &OpenStream::server_done);

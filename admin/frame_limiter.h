@@ -21,8 +21,8 @@ struct FrameLimits {
   int resets = 400;
   // PING, SETTINGS, PRIORITY, trailers, empty DATA and unknown frames, which
   // gRPC answers or skips.
-  int control_frames = 400;
-  int window_updates = 20'000;
+  int control_frames = 200;
+  int window_updates = 200'000;
   // CONTINUATION frames of one header block; gRPC keeps all of it until the
   // last has come, and then takes no more than 8 KiB, which fit into the first.
   int continuations = 8;

@@ -26,6 +26,7 @@ class FrameLimiterTest : public ::testing::Test {
     return std::make_unique<FrameLimiter>(limits_, clock_, *budget_);
   }
   void Reset() {
+    limiter_.reset();
     budget_ = std::make_unique<StreamBudget>(limits_, clock_);
     limiter_ = NewLimiter();
     next_stream_ = 1;
@@ -180,6 +181,23 @@ TEST_F(FrameLimiterTest, DataIsNoFloodAndServedStreamsCostNothing) {
         limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, kEndStream, 0)),
         Verdict::kPass);
   }
+}
+
+TEST_F(FrameLimiterTest, AClientMayPingForEachAnswer) {
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(OpenAndServe(*limiter_), Verdict::kPass);
+    ASSERT_EQ(limiter_->OnServerFrame(Frame(Http2FrameType::kData, 1)),
+              Verdict::kPass);
+    ASSERT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kPing)),
+              Verdict::kPass);
+  }
+  // That was no credit for later.
+  Verdict last;
+  EXPECT_LE(
+      CountPassing(
+          [&] { return limiter_->OnClientFrame(Frame(Http2FrameType::kPing)); },
+          &last),
+      20);
 }
 
 TEST_F(FrameLimiterTest, AbandonedStreamsOfAllHoldUpThoseThatMakeMore) {
