@@ -299,7 +299,7 @@ void EchoServer::UpdateOnLoop(const ListenerUpdate& update,
   }
   Publish();
   if (new_socket && options_.on_listeners_changed) {
-    options_.on_listeners_changed();
+    options_.on_listeners_changed(all_done);
   }
 }
 

@@ -39,7 +39,10 @@ struct EchoServerOptions {
   absl::Duration drain_timeout = absl::Seconds(30);
 
   // Told on the main loop's thread; each may be empty.
-  absl::AnyInvocable<void()> on_listeners_changed;
+  // Whoever asked for the change is answered when everybody has let go of
+  // `hold`, on any thread.
+  absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
+      on_listeners_changed;
   // The drain ends no later than so long from now.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended

@@ -26,6 +26,7 @@
 #include "echo/daemon/flags.h"
 #include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
+#include "echo/daemon/port_file_publisher.h"
 #include "echo/daemon/process_end.h"
 #include "echo/echo_server.h"
 #include "echo/event/event_loop.h"
@@ -106,7 +107,9 @@ class Daemon {
     }
     admin_ = *std::move(admin);
     admin_->SetServing(true);
-    if (absl::Status told = PublishAddresses(); !told.ok()) return told;
+    if (!config_.port_file.empty()) {
+      if (absl::Status told = StartPortFile(); !told.ok()) return told;
+    }
     for (const ListenerInfo& listener : server_.ListListeners()) {
       LogInfo(absl::StrCat("listener ", listener.id, " accepts on ",
                            listener.bound_address));
@@ -145,10 +148,9 @@ class Daemon {
     options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;
     options.drain_timeout = config_.drain_timeout;
-    options.on_listeners_changed = [this] {
-      if (absl::Status written = PublishAddresses(); !written.ok()) {
-        LogError(written.message());
-      }
+    options.on_listeners_changed = [this](std::shared_ptr<const void> hold) {
+      if (port_file_ == nullptr) return;
+      port_file_->Publish(Addresses(), std::move(hold));
     };
     options.on_draining = [this](absl::Duration longest) {
       EndByForceAfter(longest + kEndMargin, kExitCutOff);
@@ -158,17 +160,25 @@ class Daemon {
     return options;
   }
 
-  // Tells scripts where it accepts now.
-  absl::Status PublishAddresses() {
+  BoundAddresses Addresses() const {
     BoundAddresses bound;
     bound.admin = admin_->bound_address();
     for (const ListenerInfo& listener : server_.ListListeners()) {
       bound.listeners[listener.id] = listener.bound_address;
     }
-    if (!config_.port_file.empty()) {
-      absl::Status written = WritePortFile(config_.port_file, bound);
-      if (!written.ok()) return written;
-    }
+    return bound;
+  }
+
+  // Tells scripts where it accepts, and from now on of each change.
+  absl::Status StartPortFile() {
+    absl::Status written = WritePortFile(config_.port_file, Addresses());
+    if (!written.ok()) return written;
+    auto publisher = PortFilePublisher::Start(
+        [path = config_.port_file](const BoundAddresses& bound) {
+          return WritePortFile(path, bound);
+        });
+    if (!publisher.ok()) return publisher.status();
+    port_file_ = *std::move(publisher);
     return absl::OkStatus();
   }
 
@@ -185,6 +195,7 @@ class Daemon {
   const DaemonConfig config_;
   const std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<EndRequests> end_requests_;
+  std::unique_ptr<PortFilePublisher> port_file_;  // null: there is none
   EchoServer server_;
   std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
 };
