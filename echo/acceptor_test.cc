@@ -32,8 +32,6 @@ class AcceptorOnThread {
   AcceptorOnThread(int refused_call, int error) {
     std::promise<void> ready;
     thread_ = std::thread([this, refused_call, error, &ready] {
-      const auto loop = *EventLoop::Create();
-      loop_ = loop.get();
       auto listening = OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"),
                                         /*backlog=*/64);
       ASSERT_TRUE(RefuseSystemCall(refused_call, error));
@@ -81,8 +79,9 @@ class AcceptorOnThread {
            std::future_status::ready;
   }
 
+  // Outlives the thread, which may end before Stop has returned.
+  const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create();
   SocketAddress address_;
-  EventLoop* loop_ = nullptr;
   std::atomic<int> accepted_{0};
   std::atomic<int> errors_{0};
   std::promise<void> many_errors_;
