@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "admin/admin_peer.h"
+#include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
 #include "echo/base/resource_error.h"
 #include "echo/listen_socket.h"
@@ -30,6 +31,15 @@ constexpr std::chrono::seconds kLogInterval(1);
 // A dead peer takes no bytes: its connection does not outlive this. What finds
 // one that is owed none is gRPC's keepalive.
 constexpr int kUserTimeoutMs = 90'000;
+
+// The client's, and both ends of the socketpair.
+constexpr std::uint64_t kDescriptorsOfConnection = 3;
+
+std::size_t MostConnections(const AdminListenerOptions& options) {
+  const std::uint64_t share =
+      RaiseDescriptorLimit() / 4 / kDescriptorsOfConnection;
+  return std::clamp<std::uint64_t>(share, 1, options.max_connections);
+}
 
 }  // namespace
 
@@ -79,6 +89,7 @@ AdminListener::AdminListener(const AdminListenerOptions& options,
                              OnConnection on_connection,
                              std::unique_ptr<EventLoop> loop)
     : options_(options),
+      max_connections_(MostConnections(options)),
       counters_(counters),
       clock_(clock),
       on_connection_(std::move(on_connection)),
@@ -116,12 +127,29 @@ void AdminListener::Stop(absl::Duration time) {
 
 void AdminListener::OnAccept(UniqueFd client, const SocketAddress& address) {
   ++counters_.accepted;
-  if (connections_.size() + waiting_.size() >= options_.max_connections) {
+  if (!MakeRoom()) {
     Reject(address, AdminRejection::kMaxConnections);
     return;
   }
   waiting_.push_back({.client = std::move(client), .address = address});
   if (!admit_.armed()) AdmitWaiting();
+}
+
+bool AdminListener::MakeRoom() {
+  if (connections_.size() + waiting_.size() < max_connections_) return true;
+  MonotonicTime oldest =
+      clock_.MonotonicNow() -
+      absl::ToChronoNanoseconds(options_.idle_before_replaced);
+  std::optional<std::uint64_t> replaced;
+  for (const auto& [number, connection] : connections_) {
+    const std::optional<MonotonicTime> idle = connection.relay->idle_since();
+    if (!idle.has_value() || *idle > oldest) continue;
+    oldest = *idle;
+    replaced = number;
+  }
+  if (!replaced.has_value()) return false;
+  End(*replaced, AdminRejection::kMaxConnections);
+  return true;
 }
 
 void AdminListener::AdmitWaiting() {

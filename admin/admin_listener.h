@@ -28,7 +28,12 @@
 namespace echod {
 
 struct AdminListenerOptions {
+  // No more, and no more than take a quarter of the descriptors that the
+  // process may have.
   std::size_t max_connections = 256;
+  // When there are that many, a new connection takes the place of the one that
+  // has had no stream open for the longest time, if that is so long.
+  absl::Duration idle_before_replaced = absl::Seconds(1);
   // Connections are handed to gRPC no faster than one in so long, on average;
   // those that come faster wait.
   absl::Duration connection_interval = absl::Milliseconds(5);
@@ -79,6 +84,8 @@ class AdminListener {
                 std::unique_ptr<EventLoop> loop);
 
   void OnAccept(UniqueFd client, const SocketAddress& address);
+  // Whether there can be one connection more, by ending an idle one if need be.
+  bool MakeRoom();
   // Begins to relay those that wait, as fast as that may be.
   void AdmitWaiting();
   void Admit(UniqueFd client, const SocketAddress& address);
@@ -99,6 +106,7 @@ class AdminListener {
 
   // Constant after construction.
   const AdminListenerOptions options_;
+  const std::size_t max_connections_;
   AdminCounters& counters_;
   Clock& clock_;
   std::string bound_address_;

@@ -46,6 +46,11 @@ class AdminRelay {
   // Begins. False when the kernel has no room for the events.
   bool Start();
 
+  // Since when the client has had no stream open; nothing while it has one.
+  std::optional<MonotonicTime> idle_since() const {
+    return limiter_.idle_since();
+  }
+
  private:
   // For ByteFlow.
   std::optional<std::size_t> InspectClient(absl::string_view bytes);

@@ -146,6 +146,7 @@ TEST_F(AdminRelayTest, ClosesAClientThatSaysNothing) {
 TEST_F(AdminRelayTest, RefusesTheConnectionThatIsOneTooMany) {
   AdminServerOptions options;
   options.listener.max_connections = 3;
+  options.listener.idle_before_replaced = absl::Hours(1);
   Start(std::move(options));
   ASSERT_EQ(Figures().connections_active(), 1);
   const TcpClient first = Connect();
@@ -153,6 +154,23 @@ TEST_F(AdminRelayTest, RefusesTheConnectionThatIsOneTooMany) {
   TcpClient third = Connect();
   EXPECT_NE(third.WaitForEnd(), End::kTimeout);
   EXPECT_EQ(Rejected("max_connections"), 1);
+}
+
+// Whoever holds connections and does nothing with them keeps nobody out.
+TEST_F(AdminRelayTest, ANewConnectionTakesThePlaceOfAnIdleOne) {
+  AdminServerOptions options;
+  options.listener.max_connections = 2;
+  options.listener.idle_before_replaced = absl::ZeroDuration();
+  Start(std::move(options));
+  TcpClient busy = Connect();
+  ASSERT_TRUE(busy.Send(absl::StrCat(Http2Hello(), OpenCall(1, "WatchStats"))));
+  TcpClient idle = Connect();
+  ASSERT_TRUE(idle.Send(Http2Hello()));
+  // Its own connection, and then it is the idle one.
+  EXPECT_TRUE(Eventually([&] { return Rejected("max_connections") >= 1; }));
+  EXPECT_NE(idle.WaitForEnd(), End::kTimeout);
+  // A frame more of the stream that goes on.
+  EXPECT_EQ(busy.Read(100).size(), 100u);
 }
 
 TEST_F(AdminRelayTest, ConnectionsThatComeFastWaitForTheirTurn) {

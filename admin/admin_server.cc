@@ -93,6 +93,10 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              Milliseconds(options.keepalive_timeout));
   builder.SetMaxReceiveMessageSize(kMostRequestBytes);
+  // gRPC looks at a message's size once it is unpacked, a thousand times
+  // larger.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.RegisterService(&admin->service_);
   builder.RegisterCallbackGenericService(&admin->introspection_);
   admin->server_ = builder.BuildAndStart();

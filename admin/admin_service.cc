@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "admin/admin_peer.h"
+#include "admin/answer_turns.h"
 #include "admin/duration_conversion.h"
 #include "admin/listener_update.h"
 #include "admin/page_token.h"
@@ -83,6 +85,57 @@ std::string ConnectionListKey(
 
 constexpr absl::string_view kListenerListKey = "listeners";
 
+admin::v1::ListConnectionsResponse PageToProto(const ConnectionPage& page,
+                                               const std::string& list_key) {
+  admin::v1::ListConnectionsResponse list;
+  for (const ConnectionInfo& connection : page.connections) {
+    *list.add_connections() = ToProto(connection);
+  }
+  list.set_total_size(static_cast<std::int32_t>(std::min<std::int64_t>(
+      page.total, std::numeric_limits<std::int32_t>::max())));
+  if (page.more) {
+    list.set_next_page_token(
+        MakePageToken(list_key, absl::StrCat(page.connections.back().number)));
+  }
+  return list;
+}
+
+// Pages of connections, the largest answers there are, that clients have asked
+// for and not read yet: at 400 kB each these are some 25 MB.
+constexpr std::size_t kMostPagesOfClient = 8;
+constexpr std::size_t kMostPages = 64;
+
+// An RPC whose answer has to wait for its turn. gRPC is done with it when the
+// client has taken the answer.
+class TurnReactor final : public ServerUnaryReactor {
+ public:
+  TurnReactor(AnswerTurns& turns, std::string client)
+      : turns_(turns), client_(std::move(client)) {}
+
+  // Within the handler. `start` makes the answer, and finishes the RPC.
+  void Begin(AnswerTurns::Start start) {
+    ticket_ = turns_.Begin(client_, [this, start = std::move(start)]() mutable {
+      started_ = true;
+      start();
+    });
+  }
+
+  void OnCancel() override {
+    if (turns_.Cancel(ticket_)) Finish(grpc::Status::CANCELLED);
+  }
+
+  void OnDone() override {
+    if (started_) turns_.End(client_);
+    delete this;
+  }
+
+ private:
+  AnswerTurns& turns_;
+  const std::string client_;
+  AnswerTurns::Ticket ticket_ = 0;
+  bool started_ = false;
+};
+
 // Ends a stream before its first message.
 class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
  public:
@@ -99,7 +152,8 @@ AdminService::AdminService(ServerControl& control,
                            ServerDescription description)
     : control_(control),
       counters_(counters),
-      description_(std::move(description)) {}
+      description_(std::move(description)),
+      list_turns_(kMostPagesOfClient, kMostPages) {}
 
 admin::v1::Stats AdminService::ReadStats() const {
   admin::v1::Stats stats = ToProto(control_.GetStats());
@@ -254,24 +308,14 @@ ServerUnaryReactor* AdminService::ListConnections(
     return FinishNow(context,
                      InvalidFieldError("page_token", "the token is damaged"));
   }
-  ServerUnaryReactor* const reactor = context->DefaultReactor();
-  control_.ListConnections(
-      query,
-      FinishLater<ConnectionPage>(
-          reactor, response, [key](const ConnectionPage& page) {
-            admin::v1::ListConnectionsResponse list;
-            for (const ConnectionInfo& connection : page.connections) {
-              *list.add_connections() = ToProto(connection);
-            }
-            list.set_total_size(
-                static_cast<std::int32_t>(std::min<std::int64_t>(
-                    page.total, std::numeric_limits<std::int32_t>::max())));
-            if (page.more) {
-              list.set_next_page_token(MakePageToken(
-                  key, absl::StrCat(page.connections.back().number)));
-            }
-            return list;
-          }));
+  auto* const reactor = new TurnReactor(list_turns_, context->peer());
+  reactor->Begin([this, reactor, response, query, key] {
+    control_.ListConnections(
+        query, FinishLater<ConnectionPage>(reactor, response,
+                                           [key](const ConnectionPage& page) {
+                                             return PageToProto(page, key);
+                                           }));
+  });
   return reactor;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "admin/admin_counters.h"
+#include "admin/answer_turns.h"
 #include "admin/stats_watch.h"
 #include "echo/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
@@ -81,6 +82,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   const AdminCounters& counters_;
   const ServerDescription description_;
   StatsWatches watches_;
+  AnswerTurns list_turns_;
 };
 
 }  // namespace echod

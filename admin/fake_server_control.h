@@ -47,6 +47,10 @@ class FakeServerControl final : public ServerControl {
     std::lock_guard<std::mutex> lock(mutex_);
     return std::exchange(held_, {});
   }
+  int list_calls() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return list_calls_;
+  }
   bool has_held_replies() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return !held_.empty();
@@ -80,6 +84,10 @@ class FakeServerControl final : public ServerControl {
 
   void ListConnections(ConnectionQuery query,
                        Reply<ConnectionPage> reply) override {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ++list_calls_;
+    }
     ConnectionPage page;
     page.total = static_cast<std::int64_t>(connections.size());
     for (auto it = connections.upper_bound(query.after);
@@ -137,6 +145,7 @@ class FakeServerControl final : public ServerControl {
   std::optional<DrainOptions> last_drain_;
   std::optional<CloseMode> last_close_;
   std::vector<Reply<ConnectionInfo>> held_;
+  int list_calls_ = 0;
 };
 
 }  // namespace echod

@@ -35,7 +35,8 @@ FrameLimiter::FrameLimiter(const FrameLimits& limits, Clock& clock,
     : limits_(limits),
       clock_(clock),
       budget_(budget),
-      second_(clock.MonotonicNow()) {}
+      second_(clock.MonotonicNow()),
+      last_used_(second_) {}
 
 FrameLimiter::Verdict FrameLimiter::OnClientFrame(
     const Http2FrameHeader& frame) {
@@ -118,6 +119,7 @@ FrameLimiter::Verdict FrameLimiter::CountControlFrame() {
 FrameLimiter::Verdict FrameLimiter::OnReset(std::uint32_t stream) {
   // The other side may have reset it, too, or before.
   if (streams_.erase(stream) == 0) return Verdict::kPass;
+  last_used_ = clock_.MonotonicNow();
   budget_.Abandon(1);
   return ++resets_ <= limits_.resets ? Verdict::kPass
                                      : Reject(AdminRejection::kStreamResets);
@@ -141,6 +143,7 @@ void FrameLimiter::OnEndStream(std::uint32_t stream, bool OpenStream::*done) {
   found->second.*done = true;
   if (!found->second.client_done || !found->second.server_done) return;
   streams_.erase(found);
+  last_used_ = clock_.MonotonicNow();
   budget_.Finish();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
@@ -93,6 +94,12 @@ class FrameLimiter {
 
   AdminRejection rejection() const { return rejection_; }
 
+  // Since when the client has had no stream open; nothing while it has one.
+  std::optional<MonotonicTime> idle_since() const {
+    if (!streams_.empty()) return std::nullopt;
+    return last_used_;
+  }
+
  private:
   struct OpenStream {
     bool client_done = false;
@@ -117,7 +124,8 @@ class FrameLimiter {
   int window_updates_ = 0;
   std::size_t unserved_ = 0;  // streams opened and not answered
 
-  int continuations_ = 0;  // of the present header block
+  MonotonicTime last_used_;  // when a stream last opened or ended
+  int continuations_ = 0;    // of the present header block
   std::uint32_t last_stream_ = 0;
   absl::flat_hash_map<std::uint32_t, OpenStream> streams_;
 };

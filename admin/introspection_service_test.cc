@@ -136,6 +136,16 @@ TEST_F(IntrospectionServiceTest, WhatIsNotThereIsAnAnswer) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(IntrospectionServiceTest, RequestsThatAnAnswerWouldRepeatAreShort) {
+  ServerReflectionRequest request;
+  request.set_host(std::string(2000, 'x'));
+  std::string ignored;
+  EXPECT_EQ(Call("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                 request.SerializeAsString(), &ignored)
+                .error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(IntrospectionServiceTest, ShowsTheServerInChannelz) {
   std::string response;
   const std::string channelz = "/grpc.channelz.v1.Channelz/";

@@ -1,5 +1,6 @@
 #include "admin/server_reflection.h"
 
+#include <cstddef>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using grpc::reflection::v1::ServerReflectionRequest;
 using grpc::reflection::v1::ServerReflectionResponse;
+
+constexpr std::size_t kMostRequestBytes = 1024;
 
 void SetNotFound(const std::string& what, ServerReflectionResponse& response) {
   auto& error = *response.mutable_error_response();
@@ -80,6 +83,12 @@ grpc::Status AnswerReflection(const std::string& request,
                               std::string* response) {
   // The older version is only described, so nothing else would link it in.
   grpc::reflection::v1alpha::ServerReflectionRequest::descriptor();
+  // The answer repeats the request.
+  if (request.size() > kMostRequestBytes) {
+    return {
+        grpc::StatusCode::INVALID_ARGUMENT,
+        absl::StrCat("a request has at most ", kMostRequestBytes, " bytes")};
+  }
   ServerReflectionRequest parsed;
   if (!parsed.ParseFromString(request)) {
     return {grpc::StatusCode::INVALID_ARGUMENT,
