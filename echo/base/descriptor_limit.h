@@ -10,6 +10,10 @@ namespace echod {
 // many it may have now.
 std::uint64_t RaiseDescriptorLimit();
 
+// How many descriptors below `limit` are not in use, up to `enough`: whoever
+// started the process may have left it many.
+std::uint64_t CountFreeDescriptors(std::uint64_t limit, std::uint64_t enough);
+
 }  // namespace echod
 
 #endif  // ECHO_BASE_DESCRIPTOR_LIMIT_H_

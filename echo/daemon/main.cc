@@ -56,16 +56,17 @@ int CannotRun(const absl::Status& status) {
 // is that there are not even those that it takes to run: libraries do not say
 // so in words that help, where they do not end the process.
 absl::Status PrepareDescriptors(int workers) {
-  constexpr std::uint64_t kForWorker = 4;
-  constexpr std::uint64_t kForTheRest = 36;
-  const std::uint64_t limit = RaiseDescriptorLimit();
+  constexpr std::uint64_t kForWorker = 5;
+  constexpr std::uint64_t kForTheRest = 31;
   const std::uint64_t needed =
       kForTheRest + kForWorker * static_cast<std::uint64_t>(workers);
-  if (limit >= needed) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
+  const std::uint64_t free =
+      CountFreeDescriptors(RaiseDescriptorLimit(), needed);
+  if (free >= needed) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
       "with ", workers, " workers it takes at least ", needed,
-      " file descriptors, and this process may have ", limit,
-      "; raise the limit (`ulimit -n`), or choose fewer with --workers"));
+      " file descriptors, and this process may open ", free,
+      " more; raise the limit (`ulimit -n`), or choose fewer with --workers"));
 }
 
 std::string Hostname() {

@@ -1,6 +1,7 @@
 // How the program starts, refuses to start, and answers --help.
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -126,6 +127,51 @@ std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
+
+TEST(StartupTest, DescriptorsThatAreInUseAlreadyCount) {
+  // From as few as the dynamic linker needs to almost all that it takes.
+  for (int left = 3; left < 50; left += 5) {
+    const Finished finished = RunEchod(
+        {"--workers=4", "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},
+        [left] {
+          constexpr int kLimit = 200;
+          testing::LimitDescriptors(kLimit);
+          const int first = dup(STDIN_FILENO);  // inherited, as all dups are
+          for (int fd = first; fd < kLimit - left - 1; ++fd) {
+            if (dup(STDIN_FILENO) < 0) _exit(126);
+          }
+        });
+    EXPECT_EQ(finished.exit_status, 2) << left << " left";
+    EXPECT_EQ(Lines(finished.err), 1) << finished.err;
+    EXPECT_NE(finished.err.find("ulimit -n"), std::string::npos)
+        << finished.err;
+  }
+}
+
+#ifdef NDEBUG  // a sanitizer takes terabytes of address space
+TEST(StartupTest, ALimitOfAddressSpaceNeitherHangsItNorAbortsIt) {
+  constexpr std::uint64_t kMiB = 1024 * 1024;
+  int ran = 0;
+  int could_not_run = 0;
+  for (std::uint64_t size = 120 * kMiB; size < 1000 * kMiB; size += 40 * kMiB) {
+    ServerProcess server({.may_fail = true, .in_child = [size] {
+                            const rlimit limit = {.rlim_cur = size,
+                                                  .rlim_max = size};
+                            setrlimit(RLIMIT_AS, &limit);
+                          }});
+    if (server.started()) {
+      ++ran;
+      server.Signal(SIGTERM);
+      EXPECT_EQ(server.WaitForExit(), 0) << size;
+    } else {
+      ++could_not_run;
+      EXPECT_EQ(server.WaitForExit(), 2) << size;
+    }
+  }
+  EXPECT_GT(ran, 0);
+  EXPECT_GT(could_not_run, 0);
+}
+#endif
 
 TEST(StartupTest, WhoCannotStartLeavesTheOthersPortFile) {
   const ServerProcess server;
