@@ -312,6 +312,8 @@ void Listener::OnRetiringTimer(const Acceptor* acceptor) {
 void Listener::FinishRetiring(std::vector<Retiring>::iterator which) {
   Retiring retired = std::move(*which);
   retiring_.erase(which);
+  // It may be due in this very turn.
+  retired.timer->Disarm();
   if (!retired.acceptor->AcceptWaiting()) {
     stats_->accept_errors.Add(1);
     LogWarning(absl::StrCat("no descriptors for those who wait on ",

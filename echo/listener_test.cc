@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -16,10 +17,16 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "echo/base/fake_clock.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control_error.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/timer.h"
+#include "echo/listener_stats.h"
 #include "echo/server_control.h"
 #include "echo/test_server.h"
 #include "gtest/gtest.h"
@@ -220,6 +227,41 @@ TEST(ListenerTest, NobodyWhoWasConnectedIsLostInAMove) {
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(lost, 0);
   EXPECT_GE(served, 100);
+}
+
+// A long turn of the loop: the change back and the old socket's timer come in
+// the same one.
+TEST(ListenerTest, APortIsTakenBackInTheTurnInWhichItsSocketHasRetired) {
+  const std::unique_ptr<EventLoop> loop = *EventLoop::Create();
+  FakeClock clock;
+  const std::unique_ptr<Listener> listener = *Listener::Open(
+      *loop, clock, "default", *SocketAddress::Parse("127.0.0.1:0"), {},
+      std::make_shared<ListenerStats>(1),
+      {.has_room = [] { return true; },
+       .on_accept = [](Listener&, const Listener::Accepted&) {},
+       .on_accepted_all = [] {}});
+  int left = 2;
+  const auto move_to = [&](int port) {
+    absl::StatusOr<Listener::Plan> plan = listener->Prepare(MoveTo(port));
+    ASSERT_TRUE(plan.ok());
+    ASSERT_TRUE(listener->OpenSocket(*plan).ok());
+    listener->Apply(*std::move(plan), [&] {
+      if (--left == 0) loop->Stop();
+    });
+  };
+  const int home = listener->bound_address().port();
+  Timer back(*loop, [&] { move_to(home); });
+  loop->Post([&] {
+    UniqueFd holder;
+    const int away = HeldPort(holder);
+    holder.Reset();
+    back.Arm(absl::ZeroDuration());
+    move_to(away);
+    const absl::Time both_are_due = absl::Now() + 2 * Listener::kHandshakeGrace;
+    while (absl::Now() < both_are_due) continue;
+  });
+  ASSERT_TRUE(loop->Run().ok());
+  EXPECT_EQ(listener->bound_address().port(), home);
 }
 
 TEST(ListenerTest, EndsTheOldGenerationWhenAsked) {
