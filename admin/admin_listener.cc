@@ -73,9 +73,11 @@ absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(
       if (ended.ok()) return;
       LogError(
           absl::StrCat("the admin plane's loop has failed: ", ended.message(),
-                       "; the admin service cannot be reached any more"));
+                       "; the admin service cannot be reached any more, "
+                       "and echod drains and ends"));
       self.CutAll();
       self.acceptor_.reset();
+      self.options_.on_failed();
     });
   } catch (const std::system_error& error) {
     return ResourceError("start the admin plane's thread",

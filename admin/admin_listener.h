@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -38,6 +39,9 @@ struct AdminListenerOptions {
   // those that come faster wait.
   absl::Duration connection_interval = absl::Milliseconds(5);
   AdminRelayOptions relay;
+  // The system has failed the listener's loop: nobody is served any more. On
+  // the listener's thread, last.
+  std::function<void()> on_failed = [] {};
 };
 
 // Accepts the admin plane's connections, and relays each between its client and

@@ -94,12 +94,16 @@ class Daemon {
       return absl::Status(started.code(),
                           absl::StrCat("flag --listen: ", started.message()));
     }
-    absl::StatusOr<std::unique_ptr<AdminServer>> admin =
-        AdminServer::Start({.address = config_.admin_address,
-                            .description = {.version = kVersion,
-                                            .hostname = Hostname(),
-                                            .config = config_.flags}},
-                           server_);
+    absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
+        {.address = config_.admin_address,
+         .description = {.version = kVersion,
+                         .hostname = Hostname(),
+                         .config = config_.flags},
+         .listener = {.on_failed =
+                          [this] {
+                            loop_->Post([this] { OnAdminFailed(); });
+                          }}},
+        server_);
     if (!admin.ok()) {
       if (absl::IsResourceExhausted(admin.status())) return admin.status();
       return absl::Status(
@@ -129,14 +133,15 @@ class Daemon {
       admin_->SetServing(false);
       server_.StopNow();
     }
-    const bool clean = ended.ok() && server_.DrainedCleanly();
+    const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
     // gRPC sets itself no bound, and its threads may be stuck.
     EndByForceAfter(kAdminShutdownTimeout + kEndMargin,
                     clean ? 0 : kExitCutOff);
     // Last, so that an operator can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
-    LogInfo(clean ? "stopped: every connection got what it was owed"
-                  : "stopped: some connections were cut off");
+    LogInfo(server_.DrainedCleanly()
+                ? "stopped: every connection got what it was owed"
+                : "stopped: some connections were cut off");
     return clean && EndRequests::Count() < 2 ? 0 : kExitCutOff;
   }
 
@@ -188,6 +193,12 @@ class Daemon {
     if (!server_.BeginDrain({})) LogInfo("the drain goes on");
   }
 
+  // Health checks, and so an orchestrator, get no answer from now on.
+  void OnAdminFailed() {
+    admin_failed_ = true;
+    server_.BeginDrain({});
+  }
+
   void OnStopRequested() {
     LogWarning("a second signal: stopping at once");
     server_.StopNow();
@@ -198,6 +209,7 @@ class Daemon {
   std::unique_ptr<EndRequests> end_requests_;
   std::unique_ptr<PortFilePublisher> port_file_;  // null: there is none
   EchoServer server_;
+  bool admin_failed_ = false;
   std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
 };
 

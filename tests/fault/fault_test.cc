@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
@@ -132,6 +133,25 @@ TEST_F(FaultTest, HealthFailsWithAWorker) {
   ASSERT_TRUE(lives.Send(" line\n"));
   EXPECT_EQ(lives.ReadToEnd(), "YOU SAID half a line\n");
   lives.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+TEST_F(FaultTest, AnAdminPlaneThatFailsEndsTheServerWithOne) {
+  ServerProcess server(Options({"--drain_timeout=20s"}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half a"));
+  AdminClient admin(server);
+  ASSERT_EQ(Health(admin), HealthCheckResponse::SERVING);
+  injector_.Arm({.call = kFault_epoll_wait,
+                 .error = ENOMEM,
+                 .fails = 1,
+                 .thread = "admin-relay"});
+  const std::optional<TcpClient> newcomer =
+      TcpClient::Connect(*SocketAddress::Parse(server.admin_address()));
+  ASSERT_TRUE(HasFailed());
+  ASSERT_TRUE(client.Send(" line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  client.FinishSending();
   EXPECT_EQ(server.WaitForExit(), 1);
 }
 
