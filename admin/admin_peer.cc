@@ -29,9 +29,11 @@ void NameAfterClient(int fd, const SocketAddress& client) {
   // The name is abstract: it begins with a NUL and needs no file.
   if (name.size() >= sizeof address.sun_path) return;
   std::memcpy(address.sun_path + 1, name.data(), name.size());
-  bind(fd, reinterpret_cast<const sockaddr*>(&address),
-       static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
-                              name.size()));
+  // Without a name nobody knows the client, which is served all the same.
+  static_cast<void>(
+      bind(fd, reinterpret_cast<const sockaddr*>(&address),
+           static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                  name.size())));
 }
 
 std::string ClientOfPeer(absl::string_view peer) {
