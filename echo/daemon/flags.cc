@@ -80,14 +80,15 @@ ABSL_FLAG(int, workers, 0,
           "Worker threads. Default: 0, as many as the CPUs that this process "
           "may use, its affinity and cgroup quota considered.");
 ABSL_FLAG(std::int64_t, max_connections, 0,
-          "The most open connections of the listener; one more is reset at "
-          "once. Default: 0, no limit but that of descriptors.");
+          "The most open connections of the listener; further connections are "
+          "reset immediately. Default: 0, no limit but that of descriptors.");
 ABSL_FLAG(std::int64_t, max_connections_per_address, 0,
-          "The most open connections of one client address; one more is reset "
-          "at once. Default: 0, no limit.");
+          "The most open connections of one client address; further ones are "
+          "reset immediately. Default: 0, no limit.");
 ABSL_FLAG(std::int64_t, max_total_connections, 0,
-          "The most open connections of all listeners together; one more is "
-          "reset at once. Default: 0, no limit but that of descriptors.");
+          "The most open connections of all listeners together; further ones "
+          "are reset immediately. Default: 0, no limit but that of "
+          "descriptors.");
 ABSL_FLAG(std::int64_t, max_line_bytes, 65536,
           "The longest line in line mode, in bytes without its end; a longer "
           "one gets an error, and its connection ends. Default: 65536.");
