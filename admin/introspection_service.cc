@@ -16,7 +16,6 @@ namespace {
 
 using grpc::ByteBuffer;
 using grpc::Status;
-using grpc::StatusCode;
 
 constexpr absl::string_view kChannelz = "grpc.channelz.v1.Channelz";
 constexpr absl::string_view kReflections[] = {
