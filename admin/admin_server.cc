@@ -65,8 +65,9 @@ void PrepareGrpc() {
 
 }  // namespace
 
-AdminServer::AdminServer(ServerControl& control, ServerDescription description)
-    : service_(control, counters_, std::move(description)),
+AdminServer::AdminServer(ServerControl& control, AdminServerOptions& options)
+    : service_(control, counters_, std::move(options.description),
+               options.page_timeout),
       introspection_({std::string(admin::v1::AdminService::service_full_name()),
                       "grpc.health.v1.Health"}) {}
 
@@ -76,8 +77,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     return enough;
   }
   PrepareGrpc();
-  auto admin = std::unique_ptr<AdminServer>(
-      new AdminServer(control, std::move(options.description)));
+  auto admin = std::unique_ptr<AdminServer>(new AdminServer(control, options));
   grpc::ServerBuilder builder;
   admin->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

@@ -29,6 +29,8 @@ struct AdminServerOptions {
   // so long to answer.
   absl::Duration keepalive_time = absl::Seconds(60);
   absl::Duration keepalive_timeout = absl::Seconds(20);
+  // How long a client may take to read a page of connections.
+  absl::Duration page_timeout = absl::Seconds(20);
 };
 
 // The admin plane's transport: a gRPC server with the admin service, health,
@@ -65,7 +67,7 @@ class AdminServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  AdminServer(ServerControl& control, ServerDescription description);
+  AdminServer(ServerControl& control, AdminServerOptions& options);
 
   AdminCounters counters_;
   AdminService service_;

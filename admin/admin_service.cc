@@ -18,13 +18,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "admin/admin_peer.h"
-#include "admin/answer_turns.h"
 #include "admin/duration_conversion.h"
 #include "admin/listener_update.h"
 #include "admin/page_token.h"
 #include "admin/proto_conversion.h"
 #include "admin/resource_names.h"
 #include "admin/status_conversion.h"
+#include "admin/turn_reactor.h"
 #include "echo/base/logging.h"
 #include "echo/control_error.h"
 #include "echo/reply.h"
@@ -105,37 +105,6 @@ admin::v1::ListConnectionsResponse PageToProto(const ConnectionPage& page,
 constexpr std::size_t kMostPagesOfClient = 8;
 constexpr std::size_t kMostPages = 64;
 
-// An RPC whose answer has to wait for its turn. gRPC is done with it when the
-// client has taken the answer.
-class TurnReactor final : public ServerUnaryReactor {
- public:
-  TurnReactor(AnswerTurns& turns, std::string client)
-      : turns_(turns), client_(std::move(client)) {}
-
-  // Within the handler. `start` makes the answer, and finishes the RPC.
-  void Begin(AnswerTurns::Start start) {
-    ticket_ = turns_.Begin(client_, [this, start = std::move(start)]() mutable {
-      started_ = true;
-      start();
-    });
-  }
-
-  void OnCancel() override {
-    if (turns_.Cancel(ticket_)) Finish(grpc::Status::CANCELLED);
-  }
-
-  void OnDone() override {
-    if (started_) turns_.End(client_);
-    delete this;
-  }
-
- private:
-  AnswerTurns& turns_;
-  const std::string client_;
-  AnswerTurns::Ticket ticket_ = 0;
-  bool started_ = false;
-};
-
 // Ends a stream before its first message.
 class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
  public:
@@ -149,10 +118,12 @@ class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
 
 AdminService::AdminService(ServerControl& control,
                            const AdminCounters& counters,
-                           ServerDescription description)
+                           ServerDescription description,
+                           absl::Duration page_timeout)
     : control_(control),
       counters_(counters),
       description_(std::move(description)),
+      page_timeout_(page_timeout),
       list_turns_(kMostPagesOfClient, kMostPages) {}
 
 admin::v1::Stats AdminService::ReadStats() const {
@@ -308,7 +279,7 @@ ServerUnaryReactor* AdminService::ListConnections(
     return FinishNow(context,
                      InvalidFieldError("page_token", "the token is damaged"));
   }
-  auto* const reactor = new TurnReactor(list_turns_, context->peer());
+  auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
   reactor->Begin([this, reactor, response, query, key] {
     control_.ListConnections(
         query, FinishLater<ConnectionPage>(reactor, response,

@@ -27,9 +27,10 @@ struct ServerDescription {
 // gives it. Thread-safe; gRPC calls it on its own threads.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
-  // `control` and `counters` outlive the service.
+  // `control` and `counters` outlive the service. A client has `page_timeout`
+  // to read a page of connections.
   AdminService(ServerControl& control, const AdminCounters& counters,
-               ServerDescription description);
+               ServerDescription description, absl::Duration page_timeout);
 
   // Ends the streams that are open, and those to come. The server's shutdown
   // would wait for them.
@@ -81,6 +82,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   ServerControl& control_;
   const AdminCounters& counters_;
   const ServerDescription description_;
+  const absl::Duration page_timeout_;
   StatsWatches watches_;
   AnswerTurns list_turns_;
 };

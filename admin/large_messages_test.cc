@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "admin/admin_server.h"
 #include "admin/fake_server_control.h"
 #include "admin/http2_frames.h"
@@ -32,8 +33,9 @@ using testing::TcpClient;
 
 class LargeMessagesTest : public ::testing::Test {
  protected:
-  LargeMessagesTest() {
-    server_ = *AdminServer::Start({.address = "127.0.0.1:0"}, control_);
+  void Start(absl::Duration page_timeout = absl::Hours(1)) {
+    server_ = *AdminServer::Start(
+        {.address = "127.0.0.1:0", .page_timeout = page_timeout}, control_);
     stub_ = admin::v1::AdminService::NewStub(grpc::CreateChannel(
         server_->bound_address(), grpc::InsecureChannelCredentials()));
   }
@@ -51,6 +53,25 @@ class LargeMessagesTest : public ::testing::Test {
                                   &response);
   }
 
+  // A client that asks for so many pages, and takes no byte of them.
+  TcpClient AskAndDoNotRead(int pages) {
+    std::optional<TcpClient> client =
+        TcpClient::Connect(*SocketAddress::Parse(server_->bound_address()));
+    EXPECT_TRUE(client.has_value());
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    std::string asks = absl::StrCat(
+        kHttp2Preface, Http2Frame(Http2FrameType::kSettings, 0, 0,
+                                  absl::string_view("\0\4\0\0\0\0", 6)));
+    for (int i = 0; i < pages; ++i) {
+      absl::StrAppend(&asks, OpenCall(static_cast<std::uint32_t>(2 * i + 1),
+                                      "ListConnections"));
+    }
+    EXPECT_TRUE(client->Send(asks));
+    return *std::move(client);
+  }
+
+  static constexpr int kMostOfClient = 8;
+
   FakeServerControl control_;
   std::unique_ptr<AdminServer> server_;
   std::unique_ptr<admin::v1::AdminService::Stub> stub_;
@@ -58,20 +79,8 @@ class LargeMessagesTest : public ::testing::Test {
 
 TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreFew) {
   control_.connections[1] = {.number = 1, .listener_id = "a"};
-  std::optional<TcpClient> greedy =
-      TcpClient::Connect(*SocketAddress::Parse(server_->bound_address()));
-  ASSERT_TRUE(greedy.has_value());
-  // SETTINGS_INITIAL_WINDOW_SIZE is 0: it takes no byte of an answer.
-  std::string asks = absl::StrCat(
-      kHttp2Preface, Http2Frame(Http2FrameType::kSettings, 0, 0,
-                                absl::string_view("\0\4\0\0\0\0", 6)));
-  constexpr int kCalls = 40;
-  constexpr int kMostOfClient = 8;
-  for (int i = 0; i < kCalls; ++i) {
-    absl::StrAppend(&asks, OpenCall(static_cast<std::uint32_t>(2 * i + 1),
-                                    "ListConnections"));
-  }
-  ASSERT_TRUE(greedy->Send(asks));
+  Start();
+  TcpClient greedy = AskAndDoNotRead(40);
   ASSERT_TRUE(
       Eventually([&] { return control_.list_calls() >= kMostOfClient; }));
   // Others have theirs, one after the other.
@@ -79,11 +88,20 @@ TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreFew) {
   for (int i = 0; i < kOfOthers; ++i) EXPECT_TRUE(List().ok());
   EXPECT_EQ(control_.list_calls(), kMostOfClient + kOfOthers);
   // Calls that wait end with their connection, and make room.
-  greedy->Reset();
+  greedy.Reset();
   EXPECT_TRUE(List().ok());
 }
 
+TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreGivenUp) {
+  control_.connections[1] = {.number = 1, .listener_id = "a"};
+  Start(absl::Milliseconds(10));
+  constexpr int kPages = 40;
+  const TcpClient greedy = AskAndDoNotRead(kPages);
+  EXPECT_TRUE(Eventually([&] { return control_.list_calls() == kPages; }));
+}
+
 TEST_F(LargeMessagesTest, RequestsComeAsTheyAre) {
+  Start();
   grpc::ClientContext context;
   SetDeadline(context);
   context.set_compression_algorithm(GRPC_COMPRESS_GZIP);

@@ -177,15 +177,14 @@ class Daemon {
 
   // Tells scripts where it accepts, and from now on of each change.
   absl::Status StartPortFile() {
-    absl::Status written = WritePortFile(config_.port_file, Addresses());
-    if (!written.ok()) return written;
     auto publisher = PortFilePublisher::Start(
         [path = config_.port_file](const BoundAddresses& bound) {
           return WritePortFile(path, bound);
         });
     if (!publisher.ok()) return publisher.status();
     port_file_ = *std::move(publisher);
-    return absl::OkStatus();
+    // Last, since it says that everything has been had.
+    return WritePortFile(config_.port_file, Addresses());
   }
 
   // A drain may have begun already, also by an operator's request.
