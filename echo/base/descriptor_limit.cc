@@ -1,8 +1,18 @@
 #include "echo/base/descriptor_limit.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstddef>
 #include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/resource_error.h"
+#include "echo/base/unique_fd.h"
 
 namespace echod {
 
@@ -14,6 +24,21 @@ std::uint64_t RaiseDescriptorLimit() {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
+}
+
+absl::Status CheckDescriptors(int count, absl::string_view purpose) {
+  std::vector<UniqueFd> opened;
+  opened.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    UniqueFd fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!fd.valid()) {
+      return ResourceError(
+          absl::StrCat("open ", count, " file descriptors more for ", purpose),
+          errno);
+    }
+    opened.push_back(std::move(fd));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace echod

@@ -122,6 +122,25 @@ TEST(StartupTest, TooFewDescriptorsAreAnError) {
   }
 }
 
+// Enough of them, but whoever started it has left most of them open.
+TEST(StartupTest, TooManyInheritedDescriptorsAreAnError) {
+  constexpr int kLimit = 256;
+  for (int left = 1; left < 24; ++left) {
+    const Finished finished = RunEchod(
+        {"--workers=2", "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},
+        [left] {
+          testing::LimitDescriptors(kLimit);
+          for (int fd = STDERR_FILENO + 1; fd < kLimit - left; ++fd) {
+            dup2(STDIN_FILENO, fd);
+          }
+        });
+    EXPECT_EQ(finished.exit_status, 2) << left;
+    EXPECT_EQ(Lines(finished.err), 1) << finished.err;
+    EXPECT_NE(finished.err.find("ulimit -n"), std::string::npos)
+        << finished.err;
+  }
+}
+
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
