@@ -40,7 +40,8 @@ struct EchoServerOptions {
 
   // Told on the main loop's thread; each may be empty.
   absl::AnyInvocable<void()> on_listeners_changed;
-  // The drain ends no later than so long from now.
+  // The drain ends no later than so long from now. Told when it begins, and
+  // again when the connections begin to end.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };
