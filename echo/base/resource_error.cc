@@ -20,7 +20,7 @@ absl::string_view Advice(int error) {
              "`fs.epoll.max_user_watches`, or end what holds them";
     case EAGAIN:
       return "raise the limit of processes and threads (`ulimit -u`, or "
-             "pids.max of the cgroup)";
+             "pids.max of the cgroup), or of address space (`ulimit -v`)";
     case ENOMEM:
     case ENOBUFS:
       return "no memory is left; raise the memory limit";
