@@ -43,7 +43,8 @@ struct EchoServerOptions {
   // `hold`, on any thread.
   absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
       on_listeners_changed;
-  // The drain ends no later than so long from now.
+  // The drain ends no later than so long from now. Told when it begins, and
+  // again when the connections begin to end.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };

@@ -68,6 +68,10 @@ void EchoServer::CloseListeners() {
 void EchoServer::DrainConnections() {
   const MonotonicTime deadline = TimeAfter(clock_, drain_timeout_);
   deadline_timer_.Arm(drain_timeout_ + kDeadlineMargin);
+  // Later than it was when the drain began, if the process was stopped since.
+  if (options_.on_draining) {
+    options_.on_draining(drain_timeout_ + kDeadlineMargin);
+  }
   for (const auto& worker : workers_) {
     worker->Post([deadline](Worker& self) { self.Drain(deadline); });
   }

@@ -297,6 +297,23 @@ TEST(EchoServerTest, ADrainingServerAcceptsInItsGracePeriodAndTakesNoChanges) {
   EXPECT_EQ(GetErrorDetail(again.status()).reason, "SERVER_DRAINING");
 }
 
+// A process that was stopped in the grace period has the drain's whole time
+// after that, and whoever bounds it has to know.
+TEST(EchoServerTest, TellsAnewHowLongADrainLastsWhenConnectionsBeginToEnd) {
+  std::vector<absl::Duration> told;
+  EchoServerOptions options;
+  options.drain_grace_period = absl::Milliseconds(1);
+  options.drain_timeout = absl::Seconds(1000);
+  options.on_draining = [&told](absl::Duration longest) {
+    told.push_back(longest);
+  };
+  TestServer server(std::move(options));
+  server.DrainAndWait({});
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_GT(told[1], absl::Seconds(1000));
+  EXPECT_LT(told[1], told[0]);
+}
+
 TEST(EchoServerTest, AStoppedServerStillAnswers) {
   TestServer server;
   server.DrainAndWait({});

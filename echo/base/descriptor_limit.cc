@@ -2,9 +2,17 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
+#include <cstddef>
 #include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/resource_error.h"
+#include "echo/base/unique_fd.h"
 
 namespace echod {
 
@@ -19,14 +27,19 @@ std::uint64_t RaiseDescriptorLimit() {
                                                 : limit.rlim_cur;
 }
 
-std::uint64_t CountFreeDescriptors(std::uint64_t limit, std::uint64_t enough) {
-  const int end = static_cast<int>(
-      std::min<std::uint64_t>(limit, std::numeric_limits<int>::max()));
-  std::uint64_t unused = 0;
-  for (int fd = 0; fd < end && unused < enough; ++fd) {
-    if (fcntl(fd, F_GETFD) < 0) ++unused;
+absl::Status CheckDescriptors(int count, absl::string_view purpose) {
+  std::vector<UniqueFd> opened;
+  opened.reserve(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    UniqueFd fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+    if (!fd.valid()) {
+      return ResourceError(
+          absl::StrCat("open ", count, " file descriptors more for ", purpose),
+          errno);
+    }
+    opened.push_back(std::move(fd));
   }
-  return unused;
+  return absl::OkStatus();
 }
 
 }  // namespace echod

@@ -3,6 +3,9 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
 namespace echod {
 
 // Raises the process's soft limit of descriptors to the hard one, since a
@@ -10,9 +13,11 @@ namespace echod {
 // many it may have now.
 std::uint64_t RaiseDescriptorLimit();
 
-// How many descriptors below `limit` are not in use, up to `enough`: whoever
-// started the process may have left it many.
-std::uint64_t CountFreeDescriptors(std::uint64_t limit, std::uint64_t enough);
+// Whether this process may open `count` descriptors more, those apart that it
+// has been started with: found out by opening them all, and closing them. For
+// libraries that do not survive to be refused one. RESOURCE_EXHAUSTED names
+// the limit to raise; `purpose` says what takes them. Thread-safe.
+absl::Status CheckDescriptors(int count, absl::string_view purpose);
 
 }  // namespace echod
 

@@ -1,9 +1,9 @@
 #include "echo/base/thread_limit.h"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdlib>
 #include <latch>
+#include <semaphore>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -13,25 +13,33 @@
 
 namespace echod {
 
+namespace {
+
+// The allocator reserves tens of megabytes of address space for each of the
+// first threads that allocate, and keeps them for others. Where that space is
+// limited, a thread that has done so may be what keeps the next from starting.
+void Allocate() {
+  void* volatile memory = std::malloc(1);
+  std::free(memory);
+}
+
+}  // namespace
+
 absl::Status CheckThreads(int count) {
-  // No thread ends before all have been started. Each takes memory first, since
-  // the allocator reserves address space for it then, as it will for the real
-  // ones.
+  // No thread ends before all have been started.
   std::latch all(1);
-  std::atomic<int> with_memory{0};
+  std::counting_semaphore<> allocated(0);
   std::vector<std::thread> threads;
   threads.reserve(static_cast<std::size_t>(count));
   absl::Status status;
   try {
     for (int i = 0; i < count; ++i) {
-      threads.emplace_back([&all, &with_memory] {
-        void* volatile const memory = std::malloc(1);
-        std::free(memory);
-        with_memory.fetch_add(1);
-        with_memory.notify_one();
+      threads.emplace_back([&all, &allocated] {
+        Allocate();
+        allocated.release();
         all.wait();
       });
-      with_memory.wait(i);
+      allocated.acquire();
     }
   } catch (const std::system_error& error) {
     status = ResourceError(absl::StrCat("start ", count, " more threads"),

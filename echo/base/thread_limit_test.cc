@@ -1,8 +1,13 @@
 #include "echo/base/thread_limit.h"
 
+#include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
+#include <fstream>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -29,6 +34,35 @@ TEST(ThreadLimitTest, ThreadsThatCannotBeHadAreAnErrorThatNamesTheLimit) {
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("ulimit -u"), absl::string_view::npos)
       << status;
+}
+
+// Limits the process's address space to so many bytes more than it has.
+void LimitAddressSpace(std::size_t more) {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const rlim_t most = pages * static_cast<std::size_t>(getpagesize()) + more;
+  const rlimit limit = {.rlim_cur = most, .rlim_max = most};
+  setrlimit(RLIMIT_AS, &limit);
+}
+
+// There is room for their stacks, and not for what they keep of the allocator.
+TEST(ThreadLimitTest, ThreadsTakeWhatTheAllocatorReservesForThem) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take more address space than any limit leaves";
+#endif
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // with a new allocator
+  constexpr int kThreads = 20;
+  constexpr std::size_t kMore = 32 << 20;
+  pthread_attr_t attributes;
+  pthread_getattr_default_np(&attributes);
+  std::size_t stack = 0;
+  pthread_attr_getstacksize(&attributes, &stack);
+  EXPECT_EXIT(
+      {
+        LimitAddressSpace(kThreads * stack + kMore);
+        _exit(CheckThreads(kThreads).ok() ? 0 : 2);
+      },
+      ::testing::ExitedWithCode(2), "");
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -53,20 +52,17 @@ int CannotRun(const absl::Status& status) {
 }
 
 // A connection takes a descriptor, and the usual soft limit is 1,024. An error
-// is that there are not even those that it takes to run: libraries do not say
-// so in words that help, where they do not end the process.
+// is that there are not even those that it takes to run, because the limit is
+// low or because it has inherited many: libraries do not say so in words that
+// help, where they do not end the process.
 absl::Status PrepareDescriptors(int workers) {
-  constexpr std::uint64_t kForWorker = 5;
-  constexpr std::uint64_t kForTheRest = 31;
-  const std::uint64_t needed =
-      kForTheRest + kForWorker * static_cast<std::uint64_t>(workers);
-  const std::uint64_t free =
-      CountFreeDescriptors(RaiseDescriptorLimit(), needed);
-  if (free >= needed) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "with ", workers, " workers it takes at least ", needed,
-      " file descriptors, and this process may open ", free,
-      " more; raise the limit (`ulimit -n`), or choose fewer with --workers"));
+  constexpr int kForWorker = 5;
+  constexpr int kForTheRest = 31;  // the streams and signals have theirs
+  RaiseDescriptorLimit();
+  return CheckDescriptors(
+      kForTheRest + kForWorker * workers,
+      absl::StrCat(workers, workers == 1 ? " worker" : " workers",
+                   " (--workers) and the rest"));
 }
 
 std::string Hostname() {

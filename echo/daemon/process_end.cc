@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <utility>
 
 #include "echo/base/resource_error.h"
@@ -20,7 +21,7 @@ namespace {
 // How long the process has after a second signal, and how much longer after a
 // time that was up, since that may have been up because the process was
 // stopped.
-constexpr unsigned kMarginSeconds = 2;
+constexpr std::int64_t kMarginSeconds = 2;
 
 constexpr int kWakeUpTries = 3;
 
@@ -31,12 +32,25 @@ std::atomic<int> requests{0};
 std::atomic<int> hangups{0};
 std::atomic<int> forced_status{kExitCutOff};
 std::atomic<int> alarms_left{0};  // until the end by force; 0: none is set
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<std::int64_t> alarm_due{0};  // the monotonic clock's seconds
+static_assert(std::atomic<int>::is_always_lock_free &&
+              std::atomic<std::int64_t>::is_always_lock_free);
+
+std::int64_t SecondsNow() {
+  timespec now = {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
+void SetAlarm(std::int64_t seconds) {
+  alarm_due.store(SecondsNow() + seconds);
+  alarm(static_cast<unsigned>(seconds));
+}
 
 void EndByForceSoon() {
   forced_status.store(kExitCutOff);
   alarms_left.store(1);
-  alarm(kMarginSeconds);
+  SetAlarm(kMarginSeconds);
 }
 
 bool WakeUpLoop() {
@@ -58,8 +72,14 @@ void OnEndingSignal(int signal) {
 void OnAlarm(int /*signal*/) {
   const int error = errno;
   if (alarms_left.load() == 0) return;
+  // Somebody else may have sent it.
+  if (const std::int64_t early = alarm_due.load() - SecondsNow(); early > 0) {
+    alarm(static_cast<unsigned>(early));
+    errno = error;
+    return;
+  }
   if (alarms_left.fetch_sub(1) > 1) {
-    alarm(kMarginSeconds);
+    SetAlarm(kMarginSeconds);
     errno = error;
     return;
   }
@@ -153,7 +173,7 @@ void EndByForceAfter(absl::Duration patience, int status) {
       std::clamp(patience, absl::Seconds(1), kLongest), absl::Seconds(1)));
   forced_status.store(status);
   alarms_left.store(2);
-  alarm(static_cast<unsigned>(seconds));
+  SetAlarm(seconds);
   if (requests.load() > 1) {  // a signal has come in between
     EndByForceSoon();
   }

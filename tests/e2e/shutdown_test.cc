@@ -98,6 +98,30 @@ TEST(ShutdownTest, HangingUpTwiceCutsNobodyOff) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
+// The process sets itself an alarm while it drains; others may send one, too.
+TEST(ShutdownTest, AlarmsFromOutsideCutNobodyOff) {
+  ServerProcess server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half "));
+  AdminClient admin(server);
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().bytes_received_total() == 5; }));
+  TcpClient idle = server.Connect();
+  ASSERT_TRUE(Echoes(idle, "one"));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has begun
+  idle.FinishSending();
+  for (int i = 0; i < 5; ++i) {
+    server.Signal(SIGALRM);
+    // It has been handled when the server answers.
+    EXPECT_EQ(admin.Stats().total().connections_accepted_total(), 2);
+  }
+  ASSERT_TRUE(client.Send("a line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  client.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
 TEST(ShutdownTest, SignalsThatAskForNothingDoNothing) {
   ServerProcess server({.in_child = [] { signal(SIGHUP, SIG_IGN); }});
   TcpClient client = server.Connect();
