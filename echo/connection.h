@@ -141,6 +141,10 @@ class Connection final : private EchoState,
   // Ends it with a reset, at once. Destroys the connection.
   void Reset(CloseReason reason);
 
+  // The server stops: ends it at once, and counts it as cut off (kShutdown)
+  // unless the peer has everything. Destroys the connection.
+  void StopNow();
+
   // The listener's settings are others now.
   void OnSettingsChanged();
 
@@ -216,6 +220,8 @@ class Connection final : private EchoState,
   // Cuts the connection off, unless the peer has everything. If the process was
   // stopped when the time came, what the peer did meanwhile comes first.
   void OnHardDeadline(MonotonicTime now);
+  // Ends it: with a reset for `reason`, unless the peer has everything.
+  void CutOff(CloseReason reason);
   // After the FIN: looks what the peer has confirmed, and when to look again.
   void Linger();
   std::int64_t BufferedBytes() const;    // answered or held, and not sent

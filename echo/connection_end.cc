@@ -122,13 +122,24 @@ void Connection::OnHardDeadline(MonotonicTime now) {
     put_off_ = true;
     hard_deadline_ = now + kCatchUp;
     ScheduleDeadline();
-  } else if (fin_sent_ && UnacknowledgedBytes() == 0) {
+  } else {
+    CutOff(cut_off_reason_);
+  }
+}
+
+void Connection::CutOff(CloseReason reason) {
+  if (fin_sent_ && UnacknowledgedBytes() == 0) {
     End(reason_, /*reset=*/false);
   } else if (fin_sent_ && IsBroken(fd())) {
     End(CloseReason::kPeerReset, /*reset=*/true);
   } else {
-    End(cut_off_reason_, /*reset=*/true);
+    End(reason, /*reset=*/true);
   }
+}
+
+void Connection::StopNow() {
+  CutOff(CloseReason::kShutdown);
+  Settle();
 }
 
 void Connection::Reset(CloseReason reason) {

@@ -314,5 +314,21 @@ TEST_F(TooLongTest, IsCutOffByADrainsDeadline) {
       [](EchoServer& each) { EXPECT_FALSE(each.DrainedCleanly()); });
 }
 
+// It only waits for the peer's FIN.
+TEST(ConnectionEndTest, AStopDoesNotCutOffWhoHasEverything) {
+  TestServer server;
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "one"));
+  server.OnMainLoop([](EchoServer& echo) { echo.BeginDrain({}); });
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+  WaitUntilConfirmed(server, 1);
+  server.OnMainLoop([](EchoServer& echo) {
+    echo.StopNow();
+    EXPECT_TRUE(echo.DrainedCleanly());
+  });
+  EXPECT_EQ(Closed(server, CloseReason::kShutdown), 0);
+  EXPECT_EQ(Closed(server, CloseReason::kDrained), 1);
+}
+
 }  // namespace
 }  // namespace echod

@@ -81,7 +81,7 @@ void Worker::CloseAll() {
   spread_sweeps_.clear();
   on_empty_ = nullptr;
   while (!connections_.empty()) {
-    connections_.begin()->second->Reset(CloseReason::kShutdown);
+    connections_.begin()->second->StopNow();
   }
 }
 
