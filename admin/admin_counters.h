@@ -19,8 +19,9 @@ enum class AdminRejection {
   kStreamResets,    // its calls were cancelled faster than gRPC forgets them
   kOpenStreams,     // it had more calls open than the server announces
   kControlFrames,   // a flood of frames that carry nothing
+  kHeldBytes,       // its calls kept too much of what it sent in memory
 };
-inline constexpr std::size_t kAdminRejectionCount = 7;
+inline constexpr std::size_t kAdminRejectionCount = 8;
 
 // As figures name it.
 constexpr absl::string_view AdminRejectionName(AdminRejection reason) {
@@ -39,6 +40,8 @@ constexpr absl::string_view AdminRejectionName(AdminRejection reason) {
       return "open_streams";
     case AdminRejection::kControlFrames:
       return "control_frames";
+    case AdminRejection::kHeldBytes:
+      return "held_bytes";
   }
   return "";
 }

@@ -1,9 +1,13 @@
 #include "admin/frame_limiter.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace echod {
 namespace {
+
+// What gRPC keeps of a part of a message beside its bytes.
+constexpr std::size_t kHeldBesideFrame = 64;
 
 // Whether the second that began at `second` is over; then a new one begins.
 bool Turn(MonotonicTime& second, Clock& clock) {
@@ -38,9 +42,15 @@ FrameLimiter::FrameLimiter(const FrameLimits& limits, Clock& clock,
       second_(clock.MonotonicNow()),
       last_used_(second_) {}
 
+FrameLimiter::~FrameLimiter() {
+  budget_.Release(held_);
+  budget_.Abandon(streams_.size());
+}
+
 FrameLimiter::Verdict FrameLimiter::OnClientFrame(
     const Http2FrameHeader& frame) {
   TurnSecond();
+  sent_since_hold_ += frame.length;
   const bool ends = (frame.flags & Http2FrameHeader::kEndStream) != 0;
   switch (frame.type) {
     case Http2FrameType::kHeaders:
@@ -51,6 +61,7 @@ FrameLimiter::Verdict FrameLimiter::OnClientFrame(
       if (ends) OnEndStream(frame.stream, &OpenStream::client_done);
       return CountControlFrame();
     case Http2FrameType::kData:
+      if (Hold(frame.stream) == Verdict::kReject) return Verdict::kReject;
       if (ends) OnEndStream(frame.stream, &OpenStream::client_done);
       return ends || frame.length > 0 ? Verdict::kPass : CountControlFrame();
     case Http2FrameType::kRstStream:
@@ -116,10 +127,32 @@ FrameLimiter::Verdict FrameLimiter::CountControlFrame() {
              : Reject(AdminRejection::kControlFrames);
 }
 
-FrameLimiter::Verdict FrameLimiter::OnReset(std::uint32_t stream) {
-  // The other side may have reset it, too, or before.
-  if (streams_.erase(stream) == 0) return Verdict::kPass;
+FrameLimiter::Verdict FrameLimiter::Hold(std::uint32_t stream) {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return Verdict::kPass;
+  const std::size_t bytes =
+      std::min(sent_since_hold_, limits_.most_held_by_frame) + kHeldBesideFrame;
+  sent_since_hold_ = 0;
+  found->second.held += bytes;
+  held_ += bytes;
+  budget_.Hold(bytes);
+  return held_ > limits_.always_held && budget_.held_used_up()
+             ? Reject(AdminRejection::kHeldBytes)
+             : Verdict::kPass;
+}
+
+void FrameLimiter::Forget(Streams::iterator stream) {
+  held_ -= stream->second.held;
+  budget_.Release(stream->second.held);
+  streams_.erase(stream);
   last_used_ = clock_.MonotonicNow();
+}
+
+FrameLimiter::Verdict FrameLimiter::OnReset(std::uint32_t stream) {
+  const auto found = streams_.find(stream);
+  // The other side may have reset it, too, or before.
+  if (found == streams_.end()) return Verdict::kPass;
+  Forget(found);
   budget_.Abandon(1);
   return ++resets_ <= limits_.resets ? Verdict::kPass
                                      : Reject(AdminRejection::kStreamResets);
@@ -134,6 +167,7 @@ FrameLimiter::Verdict FrameLimiter::OnNewStream(std::uint32_t stream,
   streams_[stream].client_done = client_done;
   budget_.Open();
   ++unserved_;
+  if (Hold(stream) == Verdict::kReject) return Verdict::kReject;
   return MustPause() ? Verdict::kPause : Verdict::kPass;
 }
 
@@ -142,8 +176,7 @@ void FrameLimiter::OnEndStream(std::uint32_t stream, bool OpenStream::*done) {
   if (found == streams_.end()) return;
   found->second.*done = true;
   if (!found->second.client_done || !found->second.server_done) return;
-  streams_.erase(found);
-  last_used_ = clock_.MonotonicNow();
+  Forget(found);
   budget_.Finish();
 }
 

@@ -38,6 +38,15 @@ struct FrameLimits {
   // What a connection may have nevertheless when that is used up, so that those
   // that use little are always served.
   std::size_t always = 4;
+
+  // Bytes that calls hold in gRPC until they end, of all connections together,
+  // and of one nevertheless when that is used up. A part of a message that
+  // waits for the rest holds the whole buffer that it was read with, so it
+  // counts with all that its connection has sent since the part before, up to
+  // `most_held_by_frame`.
+  std::size_t all_held = 24 << 20;
+  std::size_t always_held = 128 << 10;
+  std::size_t most_held_by_frame = 64 << 10;
 };
 
 // What the streams of all connections have cost: streams hold tens of kilobytes
@@ -54,9 +63,12 @@ class StreamBudget {
   void Open() { ++open_; }
   void Finish() { --open_; }
   void Abandon(std::size_t streams);
+  void Hold(std::size_t bytes) { held_ += bytes; }
+  void Release(std::size_t bytes) { held_ -= bytes; }
 
   bool open_used_up() const { return open_ >= limits_.all_streams; }
   bool abandoned_used_up();
+  bool held_used_up() const { return held_ > limits_.all_held; }
 
  private:
   void TurnSecond();
@@ -64,6 +76,7 @@ class StreamBudget {
   const FrameLimits limits_;
   Clock& clock_;
   std::size_t open_ = 0;
+  std::size_t held_ = 0;       // bytes
   MonotonicTime second_;       // when the present one began
   std::size_t abandoned_ = 0;  // in it
 };
@@ -81,7 +94,7 @@ class FrameLimiter {
   // `clock` and `budget` outlive the limiter.
   FrameLimiter(const FrameLimits& limits, Clock& clock, StreamBudget& budget);
   // What is open has been abandoned.
-  ~FrameLimiter() { budget_.Abandon(streams_.size()); }
+  ~FrameLimiter();
   FrameLimiter(const FrameLimiter&) = delete;
   FrameLimiter& operator=(const FrameLimiter&) = delete;
 
@@ -104,11 +117,16 @@ class FrameLimiter {
   struct OpenStream {
     bool client_done = false;
     bool server_done = false;
+    std::size_t held = 0;  // bytes
   };
+  using Streams = absl::flat_hash_map<std::uint32_t, OpenStream>;
 
   void TurnSecond();
   Verdict Reject(AdminRejection reason);
   Verdict CountControlFrame();
+  // Counts what a frame of an open stream holds.
+  Verdict Hold(std::uint32_t stream);
+  void Forget(Streams::iterator stream);
   Verdict OnReset(std::uint32_t stream);
   Verdict OnNewStream(std::uint32_t stream, bool client_done);
   void OnEndStream(std::uint32_t stream, bool OpenStream::*done);
@@ -127,7 +145,9 @@ class FrameLimiter {
   MonotonicTime last_used_;  // when a stream last opened or ended
   int continuations_ = 0;    // of the present header block
   std::uint32_t last_stream_ = 0;
-  absl::flat_hash_map<std::uint32_t, OpenStream> streams_;
+  Streams streams_;
+  std::size_t held_ = 0;             // bytes, of all of them
+  std::size_t sent_since_hold_ = 0;  // bytes, by the client
 };
 
 }  // namespace echod

@@ -72,7 +72,10 @@ class FrameLimiterTest : public ::testing::Test {
                          .streams = 40,
                          .all_abandoned = 100,
                          .all_streams = 100,
-                         .always = 2};
+                         .always = 2,
+                         .all_held = 100'000,
+                         .always_held = 20'000,
+                         .most_held_by_frame = 10'000};
   std::uint32_t next_stream_ = 1;
   std::unique_ptr<StreamBudget> budget_ =
       std::make_unique<StreamBudget>(limits_, clock_);
@@ -234,6 +237,70 @@ TEST_F(FrameLimiterTest, OpenStreamsOfAllHoldUpThoseThatHaveMost) {
   EXPECT_TRUE(limiter_->MustPause());
   others.pop_back();
   EXPECT_FALSE(limiter_->MustPause());
+}
+
+// gRPC keeps the buffer that a part of a message came in, so what comes between
+// two parts counts, whatever it is.
+TEST_F(FrameLimiterTest, RejectsRequestsInPartsThatHoldMemory) {
+  limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, 1));
+  Verdict last;
+  const auto send = [&] {
+    limiter_->OnClientFrame(Frame(Http2FrameType::kData, 99, 0, 9000));
+    return limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, 0, 24));
+  };
+  const int passed = CountPassing(send, &last);
+  EXPECT_EQ(last, Verdict::kReject);
+  EXPECT_EQ(limiter_->rejection(), AdminRejection::kHeldBytes);
+  EXPECT_GE(passed, 5);
+  EXPECT_LE(passed, 11);
+}
+
+TEST_F(FrameLimiterTest, SmallPartsCountMoreThanTheirBytes) {
+  limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, 1));
+  Verdict last;
+  EXPECT_LT(CountPassing(
+                [&] {
+                  return limiter_->OnClientFrame(
+                      Frame(Http2FrameType::kData, 1, 0, 24));
+                },
+                &last),
+            100'000 / 80);
+  EXPECT_EQ(limiter_->rejection(), AdminRejection::kHeldBytes);
+}
+
+TEST_F(FrameLimiterTest, WhatEndsHoldsNothing) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint32_t stream = next_stream_;
+    next_stream_ += 2;
+    ASSERT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, stream)),
+              Verdict::kPass);
+    ASSERT_EQ(limiter_->OnClientFrame(
+                  Frame(Http2FrameType::kData, stream, kEndStream, 9000)),
+              Verdict::kPass);
+    limiter_->OnServerFrame(
+        Frame(Http2FrameType::kHeaders, stream, kEndStream));
+    if (i % 100 == 0) clock_.Advance(absl::Seconds(1));
+  }
+  for (int i = 0; i < 50; ++i) {
+    const std::unique_ptr<FrameLimiter> other = NewLimiter();
+    ASSERT_EQ(other->OnClientFrame(Frame(Http2FrameType::kHeaders, 1)),
+              Verdict::kPass);
+    ASSERT_EQ(other->OnClientFrame(Frame(Http2FrameType::kData, 1, 0, 9000)),
+              Verdict::kPass);
+    clock_.Advance(absl::Seconds(1));
+  }
+}
+
+TEST_F(FrameLimiterTest, LittleMayBeHeldWhenTheRestIsUsedUp) {
+  budget_->Hold(1'000'000);
+  limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, 1));
+  EXPECT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, 0, 9000)),
+            Verdict::kPass);
+  EXPECT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, 0, 9000)),
+            Verdict::kPass);
+  EXPECT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, 0, 9000)),
+            Verdict::kReject);
+  budget_->Release(1'000'000);
 }
 
 }  // namespace

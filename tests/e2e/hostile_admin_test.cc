@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "admin/http2_frames.h"
 #include "admin/http2_test_client.h"
 #include "echo/base/socket_address.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
@@ -26,8 +28,10 @@
 namespace echod::e2e {
 namespace {
 
+using testing::CallHeaders;
 using testing::Cancel;
 using testing::Echoes;
+using testing::Http2Frame;
 using testing::Http2Hello;
 using testing::OpenCall;
 using testing::ServerProcess;
@@ -92,6 +96,39 @@ TEST(HostileAdminTest, FloodsHurtNobody) {
   client.WaitForEnd();
   server.Signal(SIGTERM);
   EXPECT_EQ(server.WaitForExit(absl::Seconds(10)), 0);
+}
+
+// A few bytes of each request, and much that nobody waits for between them.
+TEST(HostileAdminTest, RequestsThatNeverEndHoldLittle) {
+  ServerProcess server;
+  constexpr std::uint8_t kEndHeaders = 0x4;
+  constexpr std::uint32_t kStreams = 64;
+  std::string hello = Http2Hello();
+  std::string round;
+  for (std::uint32_t i = 0; i < kStreams; ++i) {
+    const std::uint32_t stream = 2 * i + 1;
+    absl::StrAppend(&hello,
+                    Http2Frame(Http2FrameType::kHeaders, kEndHeaders, stream,
+                               CallHeaders("GetConnection")),
+                    // The beginning of a message of 60 KiB.
+                    Http2Frame(Http2FrameType::kData, 0, stream,
+                               absl::string_view("\0\0\0\xf0\0", 5)));
+    absl::StrAppend(
+        &round,
+        Http2Frame(Http2FrameType::kData, 0, stream, std::string(24, 'x')),
+        Http2Frame(Http2FrameType::kData, 0, 2 * kStreams + 1,
+                   std::string(8150, 'x')));
+  }
+  std::optional<TcpClient> client =
+      TcpClient::Connect(*SocketAddress::Parse(server.admin_address()),
+                         {.timeout = absl::Seconds(10)});
+  ASSERT_TRUE(client.has_value() && client->Send(hello));
+  int rounds = 0;
+  while (rounds < 500 && client->Send(round)) ++rounds;
+  EXPECT_LT(rounds, 500);
+#ifdef NDEBUG
+  EXPECT_LT(server.ResidentBytes(), kMostResident);
+#endif
 }
 
 }  // namespace
