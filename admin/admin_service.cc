@@ -275,7 +275,8 @@ ServerUnaryReactor* AdminService::ListConnections(
   ConnectionQuery query;
   query.limit = *page_size;
   query.with_tcp_info = request->view() == admin::v1::CONNECTION_VIEW_FULL;
-  if (!token->empty() && !absl::SimpleAtoi(*token, &query.after)) {
+  if (!token->empty() && (!absl::SimpleAtoi(*token, &query.after) ||
+                          absl::StrCat(query.after) != *token)) {
     return FinishNow(context,
                      InvalidFieldError("page_token", "the token is damaged"));
   }

@@ -106,7 +106,9 @@ FrameLimiter::Verdict FrameLimiter::OnServerFrame(
 
 bool FrameLimiter::MustPause() {
   TurnSecond();
-  return (streams_.size() > limits_.always && budget_.open_used_up()) ||
+  const bool has_enough =
+      complete_ > limits_.always || streams_.size() > limits_.always_incomplete;
+  return (has_enough && budget_.open_used_up()) ||
          (unserved_ > limits_.always && budget_.abandoned_used_up());
 }
 
@@ -144,6 +146,7 @@ FrameLimiter::Verdict FrameLimiter::Hold(std::uint32_t stream) {
 void FrameLimiter::Forget(Streams::iterator stream) {
   held_ -= stream->second.held;
   budget_.Release(stream->second.held);
+  if (stream->second.client_done) --complete_;
   streams_.erase(stream);
   last_used_ = clock_.MonotonicNow();
 }
@@ -165,6 +168,7 @@ FrameLimiter::Verdict FrameLimiter::OnNewStream(std::uint32_t stream,
   }
   last_stream_ = stream;
   streams_[stream].client_done = client_done;
+  if (client_done) ++complete_;
   budget_.Open();
   ++unserved_;
   if (Hold(stream) == Verdict::kReject) return Verdict::kReject;
@@ -174,6 +178,9 @@ FrameLimiter::Verdict FrameLimiter::OnNewStream(std::uint32_t stream,
 void FrameLimiter::OnEndStream(std::uint32_t stream, bool OpenStream::*done) {
   const auto found = streams_.find(stream);
   if (found == streams_.end()) return;
+  if (!found->second.client_done && done == &OpenStream::client_done) {
+    ++complete_;
+  }
   found->second.*done = true;
   if (!found->second.client_done || !found->second.server_done) return;
   Forget(found);

@@ -38,6 +38,9 @@ struct FrameLimits {
   // What a connection may have nevertheless when that is used up, so that those
   // that use little are always served.
   std::size_t always = 4;
+  // The same of streams whose requests are not complete yet: what completes
+  // them may come behind them.
+  std::size_t always_incomplete = 32;
 
   // Bytes that calls hold in gRPC until they end, of all connections together,
   // and of one nevertheless when that is used up. A part of a message that
@@ -141,6 +144,7 @@ class FrameLimiter {
   int control_frames_ = 0;
   int window_updates_ = 0;
   std::size_t unserved_ = 0;  // streams opened and not answered
+  std::size_t complete_ = 0;  // open streams whose requests are
 
   MonotonicTime last_used_;  // when a stream last opened or ended
   int continuations_ = 0;    // of the present header block

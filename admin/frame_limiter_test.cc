@@ -73,6 +73,7 @@ class FrameLimiterTest : public ::testing::Test {
                          .all_abandoned = 100,
                          .all_streams = 100,
                          .always = 2,
+                         .always_incomplete = 4,
                          .all_held = 100'000,
                          .always_held = 20'000,
                          .most_held_by_frame = 10'000};
@@ -222,6 +223,31 @@ TEST_F(FrameLimiterTest, AbandonedStreamsOfAllHoldUpThoseThatMakeMore) {
   clock_.Advance(absl::Seconds(1));
   EXPECT_FALSE(limiter_->MustPause());
   EXPECT_EQ(OpenAndCancel(*limiter_), Verdict::kPass);
+}
+
+// What completes a request may come behind other requests' beginnings, and is
+// not to wait for them.
+TEST_F(FrameLimiterTest, RequestsThatComeInPartsAreCompleted) {
+  std::vector<std::unique_ptr<FrameLimiter>> others;
+  for (int i = 0; i < 5; ++i) {
+    others.push_back(NewLimiter());
+    for (int k = 0; k < 20; ++k) Open(*others.back());
+  }
+  for (const std::uint32_t stream : {1001, 1003, 1005, 1007}) {
+    EXPECT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, stream)),
+              Verdict::kPass);
+  }
+  for (const std::uint32_t stream : {1001, 1003, 1005, 1007}) {
+    EXPECT_EQ(limiter_->OnClientFrame(
+                  Frame(Http2FrameType::kData, stream, kEndStream)),
+              Verdict::kPass);
+  }
+  EXPECT_TRUE(limiter_->MustPause());
+  for (const std::uint32_t stream : {1001, 1003}) {
+    limiter_->OnServerFrame(
+        Frame(Http2FrameType::kHeaders, stream, kEndStream));
+  }
+  EXPECT_FALSE(limiter_->MustPause());
 }
 
 TEST_F(FrameLimiterTest, OpenStreamsOfAllHoldUpThoseThatHaveMost) {

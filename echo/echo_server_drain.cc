@@ -85,9 +85,10 @@ void EchoServer::OnDrainStep() {
   const auto all_empty =
       std::make_shared<PostAtEnd>(main_loop_, [this] { StopNow(); });
   for (const auto& worker : workers_) {
-    worker->Post([all_empty](Worker& self) mutable {
-      self.NotifyWhenEmpty([all_empty = std::move(all_empty)] {});
-    });
+    worker->Post(
+        [held = std::shared_ptr<PostAtEnd>(all_empty)](Worker& self) mutable {
+          self.NotifyWhenEmpty([held = std::move(held)] {});
+        });
   }
 }
 
