@@ -25,6 +25,7 @@ namespace echod::testing {
   CALL(fsync)                   \
   CALL(gethostname)             \
   CALL(getpeername)             \
+  CALL(getrandom)               \
   CALL(getrlimit)               \
   CALL(getsockname)             \
   CALL(getsockopt)              \
@@ -47,6 +48,8 @@ namespace echod::testing {
   CALL(sigaction)               \
   CALL(socket)                  \
   CALL(socketpair)              \
+  CALL(stat)                    \
+  CALL(statfs)                  \
   CALL(unlink)                  \
   CALL(write)                   \
   CALL(writev)

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -144,6 +145,8 @@ ECHOD_FAULT(int, fstat, (int fd, struct stat* to), (fd, to))
 ECHOD_FAULT(int, fsync, (int fd), (fd))
 ECHOD_FAULT(int, gethostname, (char* name, std::size_t size), (name, size))
 ECHOD_FAULT(int, getpeername, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
+ECHOD_FAULT(ssize_t, getrandom, (void* to, std::size_t size, unsigned flags),
+            (to, size, flags))
 ECHOD_FAULT(int, getrlimit, (__rlimit_resource_t what, rlimit* to), (what, to))
 ECHOD_FAULT(int, getsockname, (int fd, sockaddr* a, socklen_t* n), (fd, a, n))
 ECHOD_FAULT(int, getsockopt,
@@ -176,6 +179,8 @@ ECHOD_FAULT(int, socket, (int domain, int type, int protocol),
             (domain, type, protocol))
 ECHOD_FAULT(int, socketpair, (int domain, int type, int protocol, int* fds),
             (domain, type, protocol, fds))
+ECHOD_FAULT(int, stat, (const char* path, struct stat* to), (path, to))
+ECHOD_FAULT(int, statfs, (const char* path, struct statfs* to), (path, to))
 ECHOD_FAULT(int, unlink, (const char* path), (path))
 ECHOD_FAULT(ssize_t, write, (int fd, const void* from, std::size_t size),
             (fd, from, size))
