@@ -123,6 +123,14 @@ TEST(StartupTest, TooFewDescriptorsAreAnError) {
   }
 }
 
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A sanitizer needs descriptors of its own to end, and terabytes of address
+// space.
+#ifdef NDEBUG
 // Enough of them, but whoever started it has left most of them open.
 TEST(StartupTest, TooManyInheritedDescriptorsAreAnError) {
   constexpr int kLimit = 256;
@@ -142,12 +150,6 @@ TEST(StartupTest, TooManyInheritedDescriptorsAreAnError) {
   }
 }
 
-std::string ReadFile(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-#ifdef NDEBUG  // a sanitizer takes terabytes of address space
 TEST(StartupTest, ALimitOfAddressSpaceNeitherHangsItNorAbortsIt) {
   constexpr std::uint64_t kMiB = 1024 * 1024;
   int ran = 0;
