@@ -8,6 +8,7 @@
 #include <future>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -163,8 +164,9 @@ TEST(AdminTest, RequestsThatAreNoMessageAreUnimplemented) {
   grpc::ByteBuffer response;
   std::promise<grpc::Status> answer;
   stub.UnaryCall(&context, "/echod.admin.v1.AdminService/GetConnection", {},
-                 &request, &response,
-                 [&](grpc::Status status) { answer.set_value(status); });
+                 &request, &response, [&](grpc::Status status) {
+                   answer.set_value(std::move(status));
+                 });
   const grpc::Status status = answer.get_future().get();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(status.error_details(), "");
