@@ -20,7 +20,7 @@ FOLDER = pathlib.Path(sys.argv[1])
 ECHOD = os.path.abspath(sys.argv[2])
 
 SHUTDOWN_RPC_SECONDS = 1  # kAdminShutdownTimeout, in echo/daemon/main.cc
-READ_BYTES = 64 * 1024  # kReadBytes, in echo/connection.cc
+READ_BYTES = 64 * 1024  # kReadBytes, in echo/session/connection.cc
 PROCESS_BYTES = 64 * 2**20  # what it takes without connections, and more
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/base/clock.h"
 
-#include "echo/base/fake_clock.h"
+#include "echo/testing/fake_clock.h"
 #include "gtest/gtest.h"
 
 namespace echod {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ECHO_BASE_COMMAND_LINE_H_
 #define ECHO_BASE_COMMAND_LINE_H_
 

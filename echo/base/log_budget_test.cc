@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/base/log_budget.h"
 
 #include <optional>
 
 #include "absl/time/time.h"
-#include "echo/base/fake_clock.h"
+#include "echo/testing/fake_clock.h"
 #include "gtest/gtest.h"
 
 namespace echod {

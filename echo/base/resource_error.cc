@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/base/resource_error.h"
 
 #include <cerrno>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ECHO_BASE_VERSION_H_
 #define ECHO_BASE_VERSION_H_
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/daemon/flags.h"
 
 #include <cstdint>
@@ -10,8 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "echo/base/command_line.h"
 #include "echo/base/cpu_count.h"
-#include "echo/control_error.h"
-#include "echo/listener_settings.h"
+#include "echo/control/control_error.h"
+#include "echo/control/listener_settings.h"
 
 namespace echod {
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ECHO_DAEMON_FLAGS_H_
 #define ECHO_DAEMON_FLAGS_H_
 
@@ -9,7 +11,7 @@
 #include "absl/time/time.h"
 #include "echo/base/logging.h"
 #include "echo/base/socket_address.h"
-#include "echo/server_control.h"
+#include "echo/control/server_control.h"
 
 namespace echod {
 

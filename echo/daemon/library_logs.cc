@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/daemon/library_logs.h"
 
 #include "absl/strings/string_view.h"
-#include "admin/library_log.h"
+#include "admin/server/library_log.h"
 #include "echo/base/logging.h"
 #include "echo/event/event_log.h"
 

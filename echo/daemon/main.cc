@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The echo server. See `echod --help`.
 
 #include <unistd.h>
@@ -15,7 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "admin/admin_server.h"
+#include "admin/server/admin_server.h"
 #include "echo/base/clock.h"
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
@@ -27,8 +29,8 @@
 #include "echo/daemon/port_file.h"
 #include "echo/daemon/port_file_publisher.h"
 #include "echo/daemon/process_end.h"
-#include "echo/echo_server.h"
 #include "echo/event/event_loop.h"
+#include "echo/server/echo_server.h"
 
 namespace echod {
 namespace {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/daemon/process_end.h"
 
 #include <fcntl.h>

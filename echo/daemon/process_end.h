@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ECHO_DAEMON_PROCESS_END_H_
 #define ECHO_DAEMON_PROCESS_END_H_
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/event/event_log.h"
 
 #include <event2/event.h>

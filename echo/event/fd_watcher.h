@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef ECHO_EVENT_FD_WATCHER_H_
 #define ECHO_EVENT_FD_WATCHER_H_
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "echo/event/fd_watcher.h"
 
 #include <sys/eventfd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Measures echod against reference servers, in ratios: see docs/performance.md.
 
 #include <sched.h>

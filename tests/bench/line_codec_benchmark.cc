@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What LINE mode costs without the kernel: answering lines of several lengths
 // that arrive in one read.
 
@@ -7,7 +9,7 @@
 #include <cstdint>
 #include <string>
 
-#include "echo/line_codec.h"
+#include "echo/protocol/line_codec.h"
 
 namespace echod {
 namespace {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the bench compares echod with. Takes the flags of echod that say where
 // to listen, so that it is started the same way.
 
@@ -11,7 +13,7 @@
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/daemon/port_file.h"
-#include "echo/listen_socket.h"
+#include "echo/net/listen_socket.h"
 #include "tests/bench/epoll_server.h"
 #include "tests/bench/tutorial_server.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef TESTS_E2E_ADMIN_CLIENT_H_
 #define TESTS_E2E_ADMIN_CLIENT_H_
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The admin API of the real program, through the generated client.
 
 #include <grpcpp/generic/generic_stub.h>

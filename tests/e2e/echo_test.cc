@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The echo path of the real program, where it takes a process of its own to
 // tell: its memory, its descriptors, its CPU time, and a lot of bytes.
 

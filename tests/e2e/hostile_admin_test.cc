@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Admin clients that mean ill, against the real program: they hurt neither
 // other admin clients nor echoes, nor does the process grow.
 
@@ -16,8 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "admin/http2_frames.h"
-#include "admin/http2_test_client.h"
+#include "admin/testing/http2_test_client.h"
+#include "admin/transport/http2_frames.h"
 #include "echo/base/socket_address.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "gtest/gtest.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What happens when standard error is not the file that takes everything, and
 // what libraries write to it.
 

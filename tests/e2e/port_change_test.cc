@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The port of the running program changes under load.
 
 #include <atomic>

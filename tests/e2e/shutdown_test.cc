@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How the program ends: signals, drains, exit statuses.
 
 #include <atomic>

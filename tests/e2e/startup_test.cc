@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How the program starts, refuses to start, and answers --help.
 
 #include <fcntl.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef TESTS_FAULT_FAULT_CONTROL_H_
 #define TESTS_FAULT_FAULT_CONTROL_H_
 

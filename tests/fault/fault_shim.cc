@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A library for LD_PRELOAD: stands before the C library's calls, and lets the
 // one that a FaultControl names fail. Without one it only passes calls on.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Goes through every call by which the server asks the system for something,
 // and lets each fail in turn, once and for good, at every place where a short
 // life of the server makes it. Whatever fails, the process neither aborts nor

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What the real program does when the system refuses what it asks for: one test
 // for each way that has gone wrong, or could easily.
 

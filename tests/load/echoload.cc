@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The load generator. See `echoload --help`.
 
 #include <unistd.h>

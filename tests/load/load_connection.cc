@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/load/load_connection.h"
 
 #include <netinet/in.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The load generator against servers that are right, and servers that are not.
 
 #include "tests/load/load_run.h"
@@ -21,7 +23,7 @@
 #include "absl/time/time.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
-#include "echo/test_server.h"
+#include "echo/testing/test_server.h"
 #include "gtest/gtest.h"
 #include "tests/load/load_options.h"
 #include "tests/support/eventually.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #ifndef TESTS_LOAD_LOAD_THREAD_H_
 #define TESTS_LOAD_LOAD_THREAD_H_
 
@@ -14,8 +16,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "echo/base/relaxed_counter.h"
 #include "echo/base/unique_fd.h"
-#include "echo/relaxed_counter.h"
 #include "tests/load/load_connection.h"
 #include "tests/load/load_options.h"
 #include "tests/load/script.h"

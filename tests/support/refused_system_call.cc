@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/support/refused_system_call.h"
 
 #include <linux/filter.h>

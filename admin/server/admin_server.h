@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ADMIN_SERVER_ADMIN_SERVER_H_
+#define ADMIN_SERVER_ADMIN_SERVER_H_
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "admin/server/introspection_service.h"
+#include "admin/service/admin_service.h"
+#include "admin/transport/admin_counters.h"
+#include "admin/transport/admin_listener.h"
+#include "echo/base/mutex.h"
+#include "echo/control/server_control.h"
+
+namespace echod {
+
+struct AdminServerOptions {
+  std::string address;  // host:port, IPv6 in brackets; port 0: any
+  ServerDescription description;
+  AdminListenerOptions listener = {};
+  // A client that says nothing for so long is asked whether it lives, and has
+  // so long to answer.
+  absl::Duration keepalive_time = absl::Seconds(60);
+  absl::Duration keepalive_timeout = absl::Seconds(20);
+  // How long a client may take to read a page of connections.
+  absl::Duration page_timeout = absl::Seconds(20);
+};
+
+// The admin plane's transport: a gRPC server with the admin service, health,
+// reflection and channelz, on threads of gRPC's own, behind a listener that
+// bounds what a client costs. In plain text and without
+// credentials, so that what may reach it is for its address to say.
+//
+// Thread-safe, but for being destroyed.
+class AdminServer {
+ public:
+  // Listens. Health is NOT_SERVING until SetServing. `control` outlives the
+  // server. A port that is taken, or an address that cannot be had, is an error
+  // that says so.
+  static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
+      AdminServerOptions options, ServerControl& control);
+
+  // Shuts down, with no time for RPCs to end.
+  ~AdminServer();
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  // host:port, IPv6 in brackets.
+  const std::string& bound_address() const {
+    return listener_->bound_address();
+  }
+
+  // What health checks answer, for "" and for the admin service.
+  void SetServing(bool serving);
+
+  // Ends the streams, then the server: RPCs have `timeout` to end before their
+  // connections are cut. May be called again, and returns when it is done. gRPC
+  // may take longer than that, and does not end where the system has refused it
+  // a thread; see docs/adr/0009.
+  void Shutdown(absl::Duration timeout);
+
+ private:
+  AdminServer(ServerControl& control, AdminServerOptions& options);
+
+  AdminCounters counters_;
+  AdminService service_;
+  IntrospectionService introspection_;
+  // Hands the server its connections.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
+  std::unique_ptr<grpc::Server> server_;     // uses the services; goes before
+  std::unique_ptr<AdminListener> listener_;  // uses acceptor_; goes first
+  Mutex shutdown_mutex_;
+  bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
+};
+
+}  // namespace echod
+
+#endif  // ADMIN_SERVER_ADMIN_SERVER_H_

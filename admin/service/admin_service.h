@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ADMIN_SERVICE_ADMIN_SERVICE_H_
+#define ADMIN_SERVICE_ADMIN_SERVICE_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <map>
+#include <string>
+
+#include "admin/service/answer_turns.h"
+#include "admin/service/stats_watch.h"
+#include "admin/transport/admin_counters.h"
+#include "echo/control/server_control.h"
+#include "echod/admin/v1/admin.grpc.pb.h"
+
+namespace echod {
+
+// What the process says of itself in GetServer, beside what the data plane
+// knows.
+struct ServerDescription {
+  std::string version;
+  std::string hostname;
+  std::map<std::string, std::string> config;  // flags by name
+};
+
+// The admin API: translates requests for ServerControl, and its answers back.
+// Nothing waits here: an RPC is finished from the Reply, on whichever thread
+// gives it. Thread-safe; gRPC calls it on its own threads.
+class AdminService final : public admin::v1::AdminService::CallbackService {
+ public:
+  // `control` and `counters` outlive the service. A client has `page_timeout`
+  // to read a page of connections.
+  AdminService(ServerControl& control, const AdminCounters& counters,
+               ServerDescription description, absl::Duration page_timeout);
+
+  // Ends the streams that are open, and those to come. The server's shutdown
+  // would wait for them.
+  void StopWatches() { watches_.Stop(); }
+
+  grpc::ServerUnaryReactor* GetServer(
+      grpc::CallbackServerContext* context,
+      const admin::v1::GetServerRequest* request,
+      admin::v1::Server* response) override;
+  grpc::ServerUnaryReactor* DrainServer(
+      grpc::CallbackServerContext* context,
+      const admin::v1::DrainServerRequest* request,
+      admin::v1::Server* response) override;
+  grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* context,
+                                     const admin::v1::GetStatsRequest* request,
+                                     admin::v1::Stats* response) override;
+  grpc::ServerWriteReactor<admin::v1::Stats>* WatchStats(
+      grpc::CallbackServerContext* context,
+      const admin::v1::WatchStatsRequest* request) override;
+  grpc::ServerUnaryReactor* ListListeners(
+      grpc::CallbackServerContext* context,
+      const admin::v1::ListListenersRequest* request,
+      admin::v1::ListListenersResponse* response) override;
+  grpc::ServerUnaryReactor* GetListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::GetListenerRequest* request,
+      admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* UpdateListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::UpdateListenerRequest* request,
+      admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* ListConnections(
+      grpc::CallbackServerContext* context,
+      const admin::v1::ListConnectionsRequest* request,
+      admin::v1::ListConnectionsResponse* response) override;
+  grpc::ServerUnaryReactor* GetConnection(
+      grpc::CallbackServerContext* context,
+      const admin::v1::GetConnectionRequest* request,
+      admin::v1::Connection* response) override;
+  grpc::ServerUnaryReactor* CloseConnection(
+      grpc::CallbackServerContext* context,
+      const admin::v1::CloseConnectionRequest* request,
+      admin::v1::Connection* response) override;
+
+ private:
+  admin::v1::Server Describe(const ServerInfo& info) const;
+  admin::v1::Stats ReadStats() const;
+
+  ServerControl& control_;
+  const AdminCounters& counters_;
+  const ServerDescription description_;
+  const absl::Duration page_timeout_;
+  StatsWatches watches_;
+  AnswerTurns list_turns_;
+};
+
+}  // namespace echod
+
+#endif  // ADMIN_SERVICE_ADMIN_SERVICE_H_

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "admin/service/listener_update.h"
+
+#include <initializer_list>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "echo/control/control_error.h"
+#include "gtest/gtest.h"
+
+namespace echod {
+namespace {
+
+using admin::v1::UpdateListenerRequest;
+
+UpdateListenerRequest Request(std::initializer_list<const char*> mask = {}) {
+  UpdateListenerRequest request;
+  request.mutable_listener()->set_name("listeners/default");
+  for (const char* path : mask) request.mutable_update_mask()->add_paths(path);
+  return request;
+}
+
+std::string Field(const UpdateListenerRequest& request) {
+  const absl::Status status = ParseListenerUpdate(request).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return GetErrorDetail(status).field;
+}
+
+TEST(ListenerUpdateTest, WithoutAMaskTakesEveryFieldThatIsSet) {
+  UpdateListenerRequest request = Request();
+  request.mutable_listener()->set_port(0);
+  request.mutable_listener()->set_max_connections(0);
+  request.mutable_listener()->set_bound_port(1234);  // output only: passed over
+  request.mutable_listener()->set_etag("abc");
+  const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
+  ASSERT_TRUE(update.ok()) << update.status();
+  EXPECT_EQ(update->id, "default");
+  EXPECT_EQ(update->etag, "abc");
+  EXPECT_EQ(update->port, 0);
+  EXPECT_EQ(update->max_connections, 0);
+  EXPECT_FALSE(update->address.has_value());
+  EXPECT_FALSE(update->mode.has_value());
+  EXPECT_FALSE(update->max_line_bytes.has_value());
+  EXPECT_FALSE(update->idle_timeout.has_value());
+}
+
+TEST(ListenerUpdateTest, WithAMaskTakesThoseFieldsAndTheirDefaults) {
+  UpdateListenerRequest request = Request({"max_line_bytes", "idle_timeout"});
+  request.mutable_listener()->set_port(1234);
+  request.mutable_listener()->mutable_idle_timeout()->set_seconds(5);
+  const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
+  ASSERT_TRUE(update.ok()) << update.status();
+  EXPECT_FALSE(update->port.has_value());
+  EXPECT_EQ(update->idle_timeout, absl::Seconds(5));
+  EXPECT_EQ(update->max_line_bytes, ListenerSettings().max_line_bytes);
+}
+
+TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
+  UpdateListenerRequest request = Request({"*"});
+  request.mutable_listener()->set_address("::1");
+  request.mutable_listener()->set_mode(admin::v1::Listener::MODE_RAW);
+  EXPECT_EQ(Field(request), "listener.port");
+  request.mutable_listener()->set_port(0);
+  const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
+  ASSERT_TRUE(update.ok()) << update.status();
+  EXPECT_EQ(update->address, "::1");
+  EXPECT_EQ(update->port, 0);
+  EXPECT_EQ(update->mode, EchoMode::kRaw);
+  EXPECT_EQ(update->max_connections, 0);
+  EXPECT_EQ(update->max_buffered_bytes, ListenerSettings().max_buffered_bytes);
+  EXPECT_EQ(update->idle_timeout, absl::ZeroDuration());
+  EXPECT_EQ(update->max_connections_per_address, 0);
+  EXPECT_EQ(update->max_connection_age, absl::ZeroDuration());
+  EXPECT_EQ(update->write_stall_timeout, absl::ZeroDuration());
+  EXPECT_EQ(update->backlog, ListenerSettings().backlog);
+}
+
+TEST(ListenerUpdateTest, RefusesPathsThatCannotBeChanged) {
+  for (const char* path : {"name", "bound_port", "state", "generation", "etag",
+                           "create_time", "nothing", "port.low", ""}) {
+    EXPECT_EQ(Field(Request({path})), "update_mask") << path;
+  }
+}
+
+TEST(ListenerUpdateTest, NamesTheFieldAtFault) {
+  UpdateListenerRequest request = Request();
+  request.mutable_listener()->set_name("default");
+  EXPECT_EQ(Field(request), "listener.name");
+  EXPECT_EQ(Field(Request({"mode"})), "listener.mode");
+  EXPECT_EQ(Field(Request({"address"})), "listener.address");
+  EXPECT_EQ(Field(Request({"port"})), "listener.port");
+  request = Request();
+  request.mutable_listener()->mutable_idle_timeout()->set_seconds(-1);
+  EXPECT_EQ(Field(request), "listener.idle_timeout");
+  request = Request();
+  request.mutable_listener()->mutable_max_connection_age()->set_nanos(-1);
+  EXPECT_EQ(Field(request), "listener.max_connection_age");
+  request = Request();
+  request.mutable_listener()->mutable_write_stall_timeout()->set_seconds(-1);
+  EXPECT_EQ(Field(request), "listener.write_stall_timeout");
+  request = Request();
+  request.mutable_drain()->mutable_timeout()->set_nanos(-1);
+  EXPECT_EQ(Field(request), "drain.timeout");
+  request = Request();
+  request.mutable_drain()->mutable_spread()->set_seconds(-1);
+  EXPECT_EQ(Field(request), "drain.spread");
+  request.mutable_drain()->mutable_spread()->set_seconds(24 * 3600 + 1);
+  EXPECT_EQ(Field(request), "drain.spread");
+  request.mutable_drain()->mutable_spread()->set_seconds(24 * 3600);
+  EXPECT_TRUE(ParseListenerUpdate(request).ok());
+  request.mutable_drain()->mutable_timeout()->set_seconds(365 * 24 * 3600 + 1);
+  EXPECT_EQ(Field(request), "drain.timeout");
+  request = Request();
+  request.mutable_drain()->set_mode(
+      static_cast<admin::v1::DrainPolicy::Mode>(99));
+  EXPECT_EQ(Field(request), "drain.mode");
+}
+
+TEST(ListenerUpdateTest, ReadsTheDrainPolicy) {
+  UpdateListenerRequest request = Request();
+  EXPECT_EQ(ParseListenerUpdate(request)->drain.mode, DrainPolicy::Mode::kKeep);
+  request.mutable_drain()->set_mode(admin::v1::DrainPolicy::MODE_GRACEFUL);
+  request.mutable_drain()->mutable_timeout()->set_seconds(3);
+  request.mutable_drain()->mutable_spread()->set_seconds(9);
+  const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
+  ASSERT_TRUE(update.ok()) << update.status();
+  EXPECT_EQ(update->drain.mode, DrainPolicy::Mode::kGraceful);
+  EXPECT_EQ(update->drain.timeout, absl::Seconds(3));
+  EXPECT_EQ(update->drain.spread, absl::Seconds(9));
+}
+
+TEST(ListenerUpdateTest, TheListenersFieldsAreTheRequests) {
+  EXPECT_EQ(
+      GetErrorDetail(ListenerFieldError(InvalidFieldError("port", "no"))).field,
+      "listener.port");
+  EXPECT_EQ(GetErrorDetail(ListenerFieldError(ServerDrainingError())).field,
+            "");
+}
+
+}  // namespace
+}  // namespace echod

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "admin/service/proto_conversion.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "admin/service/duration_conversion.h"
+#include "admin/service/resource_names.h"
+#include "echo/control/close_reason.h"
+
+namespace echod {
+namespace {
+
+admin::v1::Listener::Mode ModeToProto(EchoMode mode) {
+  switch (mode) {
+    case EchoMode::kLine:
+      return admin::v1::Listener::MODE_LINE;
+    case EchoMode::kRaw:
+      return admin::v1::Listener::MODE_RAW;
+  }
+  return admin::v1::Listener::MODE_UNSPECIFIED;
+}
+
+admin::v1::Listener::State StateToProto(ListenerInfo::State state) {
+  switch (state) {
+    case ListenerInfo::State::kActive:
+      return admin::v1::Listener::STATE_ACTIVE;
+    case ListenerInfo::State::kDraining:
+      return admin::v1::Listener::STATE_DRAINING;
+  }
+  return admin::v1::Listener::STATE_UNSPECIFIED;
+}
+
+admin::v1::Listener::Source SourceToProto(ListenerInfo::Source source) {
+  switch (source) {
+    case ListenerInfo::Source::kConfig:
+      return admin::v1::Listener::SOURCE_CONFIG;
+    case ListenerInfo::Source::kRuntime:
+      return admin::v1::Listener::SOURCE_RUNTIME;
+  }
+  return admin::v1::Listener::SOURCE_UNSPECIFIED;
+}
+
+admin::v1::Connection::State StateToProto(ConnectionInfo::State state) {
+  switch (state) {
+    case ConnectionInfo::State::kOpen:
+      return admin::v1::Connection::STATE_OPEN;
+    case ConnectionInfo::State::kRemoteHalfClosed:
+      return admin::v1::Connection::STATE_REMOTE_HALF_CLOSED;
+    case ConnectionInfo::State::kDraining:
+      return admin::v1::Connection::STATE_DRAINING;
+    case ConnectionInfo::State::kClosing:
+      return admin::v1::Connection::STATE_CLOSING;
+  }
+  return admin::v1::Connection::STATE_UNSPECIFIED;
+}
+
+admin::v1::TcpInfo TcpInfoToProto(const TcpInfo& info) {
+  admin::v1::TcpInfo proto;
+  *proto.mutable_rtt() = ToProto(info.rtt);
+  *proto.mutable_rtt_variance() = ToProto(info.rtt_variance);
+  proto.set_retransmits(info.retransmits);
+  proto.set_congestion_window(info.congestion_window);
+  proto.set_unacked(info.unacked);
+  proto.set_delivery_rate(info.delivery_rate);
+  return proto;
+}
+
+}  // namespace
+
+admin::v1::Counters ToProto(const Counters& counters) {
+  admin::v1::Counters proto;
+  proto.set_connections_accepted_total(counters.accepted);
+  proto.set_connections_active(counters.active);
+  auto& rejected = *proto.mutable_connections_rejected_total();
+  rejected["max_connections"] = counters.rejected_max_connections;
+  rejected["max_connections_per_address"] =
+      counters.rejected_max_connections_per_address;
+  rejected["max_total_connections"] = counters.rejected_max_total_connections;
+  auto& closed = *proto.mutable_connections_closed_total();
+  for (std::size_t i = 0; i < counters.closed.size(); ++i) {
+    closed[std::string(CloseReasonName(static_cast<CloseReason>(i)))] =
+        counters.closed[i];
+  }
+  proto.set_bytes_received_total(counters.bytes_received);
+  proto.set_bytes_sent_total(counters.bytes_sent);
+  proto.set_lines_echoed_total(counters.lines_echoed);
+  proto.set_bytes_buffered(counters.bytes_buffered);
+  proto.set_read_pauses_total(counters.read_pauses);
+  proto.set_accept_errors_total(counters.accept_errors);
+  return proto;
+}
+
+admin::v1::Stats ToProto(const Stats& stats) {
+  admin::v1::Stats proto;
+  *proto.mutable_time() = ToProto(stats.time);
+  *proto.mutable_uptime() = ToProto(stats.uptime);
+  *proto.mutable_total() = ToProto(stats.total);
+  proto.set_log_lines_dropped_total(stats.log_lines_dropped);
+  for (const auto& [id, counters] : stats.listeners) {
+    (*proto.mutable_listeners())[ListenerName(id)] = ToProto(counters);
+  }
+  std::int32_t index = 0;
+  for (const Counters& counters : stats.workers) {
+    admin::v1::WorkerStats& worker = *proto.add_workers();
+    worker.set_worker(index++);
+    *worker.mutable_counters() = ToProto(counters);
+  }
+  return proto;
+}
+
+admin::v1::AdminStats ToProto(const AdminCounters& counters) {
+  admin::v1::AdminStats proto;
+  proto.set_connections_accepted_total(counters.accepted);
+  proto.set_connections_active(counters.active);
+  for (std::size_t i = 0; i < kAdminRejectionCount; ++i) {
+    const absl::string_view reason =
+        AdminRejectionName(static_cast<AdminRejection>(i));
+    (*proto.mutable_connections_rejected_total())[std::string(reason)] =
+        counters.rejected[i];
+  }
+  proto.set_accept_errors_total(counters.accept_errors);
+  return proto;
+}
+
+admin::v1::Listener ToProto(const ListenerInfo& listener) {
+  const ListenerSettings& settings = listener.settings;
+  admin::v1::Listener proto;
+  proto.set_name(ListenerName(listener.id));
+  proto.set_address(listener.address);
+  proto.set_port(listener.port);
+  proto.set_bound_port(listener.bound_port);
+  proto.set_mode(ModeToProto(settings.mode));
+  proto.set_state(StateToProto(listener.state));
+  proto.set_max_connections(settings.max_connections);
+  proto.set_max_line_bytes(settings.max_line_bytes);
+  proto.set_max_buffered_bytes(settings.max_buffered_bytes);
+  *proto.mutable_idle_timeout() = ToProto(settings.idle_timeout);
+  proto.set_max_connections_per_address(settings.max_connections_per_address);
+  *proto.mutable_max_connection_age() = ToProto(settings.max_connection_age);
+  *proto.mutable_write_stall_timeout() = ToProto(settings.write_stall_timeout);
+  proto.set_backlog(settings.backlog);
+  proto.set_active_connections(listener.active_connections);
+  proto.set_generation(listener.generation);
+  proto.set_source(SourceToProto(listener.source));
+  *proto.mutable_create_time() = ToProto(listener.create_time);
+  *proto.mutable_update_time() = ToProto(listener.update_time);
+  proto.set_etag(listener.etag);
+  return proto;
+}
+
+admin::v1::Connection ToProto(const ConnectionInfo& connection) {
+  admin::v1::Connection proto;
+  proto.set_name(ConnectionName(connection.number));
+  proto.set_listener(ListenerName(connection.listener_id));
+  proto.set_listener_generation(connection.listener_generation);
+  proto.set_worker(connection.worker);
+  proto.set_state(StateToProto(connection.state));
+  proto.set_remote_address(connection.remote_address);
+  proto.set_local_address(connection.local_address);
+  *proto.mutable_create_time() = ToProto(connection.create_time);
+  *proto.mutable_last_active_time() = ToProto(connection.last_active_time);
+  proto.set_bytes_received(connection.bytes_received);
+  proto.set_bytes_sent(connection.bytes_sent);
+  proto.set_bytes_buffered(connection.bytes_buffered);
+  proto.set_lines_echoed(connection.lines_echoed);
+  proto.set_reading_paused(connection.reading_paused);
+  if (connection.tcp_info.has_value()) {
+    *proto.mutable_tcp_info() = TcpInfoToProto(*connection.tcp_info);
+  }
+  return proto;
+}
+
+admin::v1::Server::State ToProto(ServerInfo::State state) {
+  switch (state) {
+    case ServerInfo::State::kStarting:
+      return admin::v1::Server::STATE_STARTING;
+    case ServerInfo::State::kServing:
+      return admin::v1::Server::STATE_SERVING;
+    case ServerInfo::State::kDraining:
+      return admin::v1::Server::STATE_DRAINING;
+    case ServerInfo::State::kStopped:
+      return admin::v1::Server::STATE_STOPPED;
+  }
+  return admin::v1::Server::STATE_UNSPECIFIED;
+}
+
+}  // namespace echod

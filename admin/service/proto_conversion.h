@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ADMIN_SERVICE_PROTO_CONVERSION_H_
+#define ADMIN_SERVICE_PROTO_CONVERSION_H_
+
+#include "admin/transport/admin_counters.h"
+#include "echo/control/server_control.h"
+#include "echod/admin/v1/admin.pb.h"
+
+namespace echod {
+
+// The data plane's values as messages of the API.
+
+admin::v1::Counters ToProto(const Counters& counters);
+admin::v1::Stats ToProto(const Stats& stats);
+admin::v1::AdminStats ToProto(const AdminCounters& counters);
+admin::v1::Listener ToProto(const ListenerInfo& listener);
+admin::v1::Connection ToProto(const ConnectionInfo& connection);
+admin::v1::Server::State ToProto(ServerInfo::State state);
+
+}  // namespace echod
+
+#endif  // ADMIN_SERVICE_PROTO_CONVERSION_H_

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "admin/service/status_conversion.h"
+
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "echo/control/control_error.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+
+namespace echod {
+namespace {
+
+// A status travels in HTTP/2 trailers, whose size clients limit; a message may
+// repeat what the request said, however long that was.
+constexpr std::size_t kMostMessageBytes = 1000;
+
+std::string Shortened(absl::string_view message) {
+  if (message.size() <= kMostMessageBytes) return std::string(message);
+  std::size_t size = kMostMessageBytes;
+  // Not in the middle of a UTF-8 character.
+  while (size > 0 && (message[size] & 0xC0) == 0x80) --size;
+  return absl::StrCat(message.substr(0, size), "...");
+}
+
+}  // namespace
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const ErrorDetail detail = GetErrorDetail(status);
+  const std::string message = Shortened(status.message());
+
+  google::rpc::Status rich;
+  rich.set_code(static_cast<int>(status.code()));
+  rich.set_message(message);
+  google::rpc::ErrorInfo info;
+  info.set_domain("echod");
+  info.set_reason(detail.reason.empty() ? "INTERNAL" : detail.reason);
+  if (!detail.errno_name.empty()) {
+    (*info.mutable_metadata())["errno"] = detail.errno_name;
+  }
+  rich.add_details()->PackFrom(info);
+  if (!detail.field.empty()) {
+    google::rpc::BadRequest bad_request;
+    auto* violation = bad_request.add_field_violations();
+    violation->set_field(detail.field);
+    violation->set_description(message);
+    rich.add_details()->PackFrom(bad_request);
+  }
+  // Abseil's codes are gRPC's by definition.
+  return {static_cast<grpc::StatusCode>(status.code()), message,
+          rich.SerializeAsString()};
+}
+
+}  // namespace echod

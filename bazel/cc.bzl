@@ -1,0 +1,55 @@
+"""The project's C++ targets: compiler options, and who may see what."""
+
+load("@rules_cc//cc:cc_binary.bzl", "cc_binary")
+load("@rules_cc//cc:cc_library.bzl", "cc_library")
+load("@rules_cc//cc:cc_test.bzl", "cc_test")
+load("//bazel:copts.bzl", "ECHOD_COPTS")
+load("//bazel:rooms.bzl", "room_visibility")
+
+def echod_cc_library(name, copts = [], visibility = None, **kwargs):
+    """A cc_library, visible to the rooms that may use this one.
+
+    Args:
+      name: the library.
+      copts: options besides the project's.
+      visibility: instead of the room's, which rooms.bzl says.
+      **kwargs: passed to cc_library.
+    """
+    cc_library(
+        name = name,
+        copts = ECHOD_COPTS + copts,
+        visibility = visibility or room_visibility(native.package_name()),
+        **kwargs
+    )
+
+def echod_cc_binary(name, copts = [], **kwargs):
+    """A cc_binary.
+
+    Args:
+      name: the binary.
+      copts: options besides the project's.
+      **kwargs: passed to cc_binary.
+    """
+    cc_binary(
+        name = name,
+        copts = ECHOD_COPTS + copts,
+        **kwargs
+    )
+
+def echod_cc_test(name, size = "small", copts = [], deps = [], **kwargs):
+    """A cc_test of GoogleTest.
+
+    Args:
+      name: the test.
+      size: as for cc_test.
+      copts: options besides the project's.
+      deps: besides GoogleTest with its main.
+      **kwargs: passed to cc_test.
+    """
+    cc_test(
+        name = name,
+        size = size,
+        copts = ECHOD_COPTS + copts,
+        deps = deps + ["@com_google_googletest//:gtest_main"],
+        **kwargs
+    )

@@ -1,0 +1,52 @@
+"""The rooms of the house, and which other rooms each may use.
+
+The macros in cc.bzl derive every library's visibility from this table, and
+.ci/check_layering checks the includes against it. docs/architecture.md says what
+each room holds.
+"""
+
+ROOMS = {
+    # Data plane.
+    "echo/base": [],
+    "echo/control": ["echo/base"],
+    "echo/event": ["echo/base"],
+    "echo/net": ["echo/base", "echo/control", "echo/event"],
+    "echo/protocol": ["echo/base"],
+    "echo/session": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/protocol"],
+    "echo/server": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/session"],
+    # Admin plane.
+    "admin/transport": ["echo/base", "echo/control", "echo/event", "echo/net"],
+    "admin/service": ["admin/transport", "echo/base", "echo/control", "proto"],
+    "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
+    # The composition root.
+    "echo/daemon": ["admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
+    # Fakes and test servers. Tests may use them, and no library may.
+    "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
+    "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],
+    # Tests of the whole program, and its tools.
+    "tests/support": ["echo/base"],
+    "tests/e2e": ["admin/testing", "admin/transport", "echo/base", "proto", "tests/support"],
+    "tests/fault": ["echo/base", "proto", "tests/e2e", "tests/support"],
+    "tests/load": ["echo/base", "tests/support"],
+    "tests/bench": ["echo/base", "echo/daemon", "echo/net", "echo/protocol", "tests/load", "tests/support"],
+}
+
+# What any room's tests may use besides.
+TEST_ROOMS = ["admin/testing", "echo/testing", "tests/support"]
+
+def room_visibility(room):
+    """Who may use a room's libraries, as a list of packages.
+
+    Args:
+      room: the package, such as "echo/net".
+
+    Returns:
+      A list for the attribute `visibility`.
+    """
+    if room not in ROOMS:
+        fail("//%s is not a room: add it to ROOMS in bazel/rooms.bzl" % room)
+    return [
+        "//%s:__pkg__" % other
+        for other, uses in ROOMS.items()
+        if room in uses or room in TEST_ROOMS
+    ]

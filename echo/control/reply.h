@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ECHO_CONTROL_REPLY_H_
+#define ECHO_CONTROL_REPLY_H_
+
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "echo/control/control_error.h"
+
+namespace echod {
+
+// An answer that is owed to somebody on another thread. Move-only. It is given
+// exactly once: by the call, or, when the Reply dies without one (a loop
+// stopped with the closure still in its queue), as UNAVAILABLE. So no caller
+// waits for ever.
+template <typename T>
+class Reply {
+ public:
+  using Callback = absl::AnyInvocable<void(absl::StatusOr<T>)>;
+
+  explicit Reply(Callback callback) : callback_(std::move(callback)) {}
+  Reply(Reply&& other) noexcept
+      : callback_(std::exchange(other.callback_, nullptr)) {}
+  Reply& operator=(Reply&&) = delete;
+  ~Reply() {
+    if (callback_) std::exchange(callback_, nullptr)(ServerStoppedError());
+  }
+
+  void operator()(absl::StatusOr<T> answer) {
+    std::exchange(callback_, nullptr)(std::move(answer));
+  }
+
+ private:
+  Callback callback_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_CONTROL_REPLY_H_

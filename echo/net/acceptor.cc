@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/net/acceptor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "echo/base/check.h"
+#include "echo/base/logging.h"
+#include "echo/net/listen_socket.h"
+
+namespace echod {
+namespace {
+
+constexpr int kAcceptsPerTurn = 64;
+// A socket that closes soon takes those that wait in larger portions.
+constexpr int kAcceptsAtOnce = 1024;
+// A connection that died in the queue says nothing of the next one; several in
+// a row say that none can be accepted.
+constexpr int kFailuresBeforeBackOff = 8;
+constexpr absl::Duration kFirstBackOff = absl::Milliseconds(10);
+constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
+
+// Descriptors are given out from the lowest, so a number tells how many are
+// used.
+int DescriptorCeiling() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) {
+    return INT_MAX;
+  }
+  const int most = static_cast<int>(limit.rlim_cur);
+  return most - std::clamp(most / 8, 8, 64);
+}
+
+}  // namespace
+
+Acceptor::Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
+                   Descriptors descriptors)
+    : listening_(std::move(listening.fd)),
+      address_(listening.address),
+      callbacks_(std::move(callbacks)),
+      readable_(event_new(loop.base(), listening_.get(), EV_READ | EV_PERSIST,
+                          &Acceptor::OnReadable, this)),
+      retry_(loop, [this] { Retry(); }),
+      descriptor_ceiling_(
+          descriptors == Descriptors::kAll ? INT_MAX : DescriptorCeiling()) {
+  ECHOD_CHECK(readable_ != nullptr);
+  Watch();
+}
+
+void Acceptor::Watch() {
+  if (event_add(readable_.get(), nullptr) != 0) BackOff(errno);
+}
+
+void Acceptor::StopHandshakes() {
+  handshakes_ = echod::StopHandshakes(listening_.get());
+}
+
+bool Acceptor::AcceptWaiting() {
+  if (HasRoom()) AcceptUpTo(kAcceptsAtOnce);
+  return !SomebodyWaits();
+}
+
+bool Acceptor::SomebodyWaits() const {
+  pollfd waiting = {.fd = listening_.get(), .events = POLLIN, .revents = 0};
+  return poll(&waiting, 1, 0) > 0;
+}
+
+void Acceptor::OnReadable(evutil_socket_t /*fd*/, short /*what*/, void* self) {
+  static_cast<Acceptor*>(self)->AcceptUpTo(kAcceptsPerTurn);
+}
+
+Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
+  Outcome outcome = Outcome::kAccepted;
+  for (int i = 0; i < most && (outcome == Outcome::kAccepted ||
+                               outcome == Outcome::kTryAgain);
+       ++i) {
+    outcome = AcceptOne();
+  }
+  callbacks_.on_accepted_all();
+  return outcome;
+}
+
+Acceptor::Outcome Acceptor::AcceptOne() {
+  sockaddr_storage storage;
+  socklen_t length = sizeof storage;
+  UniqueFd socket(accept4(listening_.get(),
+                          reinterpret_cast<sockaddr*>(&storage), &length,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket.valid()) return OnAcceptFailed(errno);
+  if (handshakes_ == HandshakeStop::kHopLimit) LiftHopLimit(socket.get());
+  const bool last = socket.get() >= descriptor_ceiling_;
+  back_off_ = absl::ZeroDuration();
+  failures_in_a_row_ = 0;
+  callbacks_.on_accept(std::move(socket), SocketAddress::FromKernel(storage));
+  if (!last) return Outcome::kAccepted;
+  callbacks_.on_error();
+  BackOff(EMFILE);
+  return Outcome::kBackedOff;
+}
+
+Acceptor::Outcome Acceptor::OnAcceptFailed(int error) {
+  if (error == EAGAIN) {
+    failures_in_a_row_ = 0;
+    if (in_episode_ && !retry_.armed()) {
+      LogInfo(absl::StrCat("accepting on ", address_.ToString(), " again"));
+      in_episode_ = false;
+    }
+    return Outcome::kNothingWaits;
+  }
+  callbacks_.on_error();
+  ++failures_in_a_row_;
+  switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+      break;
+    default:
+      // This one died while it waited, or a policy forbids it.
+      if (failures_in_a_row_ < kFailuresBeforeBackOff) {
+        return Outcome::kTryAgain;
+      }
+  }
+  BackOff(error);
+  return Outcome::kBackedOff;
+}
+
+bool Acceptor::HasRoom() const {
+  const UniqueFd probe(fcntl(listening_.get(), F_DUPFD_CLOEXEC, 0));
+  return probe.valid() && probe.get() < descriptor_ceiling_;
+}
+
+void Acceptor::Retry() {
+  if (!HasRoom()) {
+    callbacks_.on_error();
+    BackOff(EMFILE);
+    return;
+  }
+  Watch();
+  AcceptUpTo(kAcceptsPerTurn);
+}
+
+void Acceptor::BackOff(int error) {
+  if (!in_episode_) {
+    LogWarning(absl::StrCat("cannot accept on ", address_.ToString(), ": ",
+                            std::strerror(error),
+                            "; new connections wait in the backlog, and "
+                            "accepting is tried again"));
+    in_episode_ = true;
+  }
+  back_off_ = back_off_ == absl::ZeroDuration()
+                  ? kFirstBackOff
+                  : std::min(2 * back_off_, kLongestBackOff);
+  event_del(readable_.get());
+  retry_.Arm(back_off_);
+}
+
+}  // namespace echod

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/net/listen_socket.h"
+
+#include <linux/filter.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "echo/base/logging.h"
+#include "echo/control/control_error.h"
+
+namespace echod {
+namespace {
+
+absl::Status ListenError(const SocketAddress& address, int error) {
+  const auto failed =
+      [&](const char* reason, const char* name, const std::string& message,
+          absl::StatusCode code = absl::StatusCode::kFailedPrecondition) {
+        return ControlError(
+            code, message, {.reason = reason, .field = "", .errno_name = name});
+      };
+  const std::string where = address.ToString();
+  switch (error) {
+    case EADDRINUSE:
+      return failed(
+          "ADDRESS_IN_USE", "EADDRINUSE",
+          absl::StrCat("cannot listen on ", where,
+                       ": the port is already in use; choose another, "
+                       "or 0 to let the kernel choose"));
+    case EACCES:
+    case EPERM:
+      return failed(
+          "BIND_PERMISSION_DENIED", error == EACCES ? "EACCES" : "EPERM",
+          absl::StrCat("cannot listen on ", where,
+                       ": no permission; choose a port above 1023, or "
+                       "grant CAP_NET_BIND_SERVICE"));
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+      return failed(
+          "ADDRESS_NOT_AVAILABLE",
+          error == EADDRNOTAVAIL ? "EADDRNOTAVAIL" : "EAFNOSUPPORT",
+          absl::StrCat(
+              "cannot listen on ", where,
+              ": this host does not have that address; choose one that "
+              "it has, or [::] for all"));
+    case EMFILE:
+    case ENFILE:
+      return failed(
+          "DESCRIPTORS_EXHAUSTED", error == EMFILE ? "EMFILE" : "ENFILE",
+          absl::StrCat("cannot listen on ", where,
+                       ": no file descriptor is left; raise the limit "
+                       "(ulimit -n), or close connections"),
+          absl::StatusCode::kResourceExhausted);
+    default:
+      return failed(
+          "LISTEN_FAILED", absl::StrCat("errno ", error).c_str(),
+          absl::StrCat("cannot listen on ", where, ": ", std::strerror(error)));
+  }
+}
+
+bool SetOption(int fd, int level, int name, int value) {
+  return setsockopt(fd, level, name, &value, sizeof value) == 0;
+}
+
+constexpr int kHighestHopLimit = 255;
+
+// Of both families: an IPv6 socket gets IPv4 packets, too.
+bool SetHopLimit(int fd, int least) {
+  const bool ipv6 = !LocalAddress(fd).is_ipv6() ||
+                    SetOption(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least);
+  return SetOption(fd, IPPROTO_IP, IP_MINTTL, least) && ipv6;
+}
+
+enum class Purpose {
+  kListen,
+  kCheck,           // it will never listen
+  kCheckBesideOwn,  // nor mind sockets that have SO_REUSEPORT
+};
+
+// An errno, or 0 and a socket.
+int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
+  UniqueFd fd(socket(address.is_ipv6() ? AF_INET6 : AF_INET,
+                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return errno;
+  // Connections of an earlier run that still wait for their end do not count as
+  // a port that is taken. It has to come before bind.
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
+  if (address.is_ipv6() && !SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0)) {
+    return errno;
+  }
+  if (purpose == Purpose::kCheckBesideOwn &&
+      !SetOption(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1)) {
+    return errno;
+  }
+  if (purpose != Purpose::kListen && address.port() == 0) {
+    // The address alone; no port is taken for it.
+    SetOption(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  }
+  sockaddr_storage storage;
+  const socklen_t length = address.ToKernel(storage);
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+    return errno;
+  }
+  bound = std::move(fd);
+  return 0;
+}
+
+// An errno, or 0 and a socket.
+int TryListen(const SocketAddress& address, int backlog,
+              ListenSocket& listening) {
+  UniqueFd fd;
+  if (const int error = TryBind(address, Purpose::kListen, fd); error != 0) {
+    return error;
+  }
+  // Accepted sockets inherit these, and need no call of their own.
+  if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
+  // Urgent bytes have their place among the others.
+  if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
+  if (listen(fd.get(), backlog) != 0) return errno;
+  sockaddr_storage bound = {};
+  socklen_t length = sizeof bound;
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&bound), &length) !=
+      0) {
+    return errno;
+  }
+  listening = {.fd = std::move(fd),
+               .address = SocketAddress::FromKernel(bound)};
+  return 0;
+}
+
+// What `attempt` says of `address`; where this is all addresses and this host
+// has no IPv6, of all that it has. An errno, or 0.
+int TryAddress(const SocketAddress& address,
+               absl::FunctionRef<int(const SocketAddress&)> attempt) {
+  const int error = attempt(address);
+  if (!address.is_ipv6() || !address.is_unspecified() ||
+      (error != EAFNOSUPPORT && error != EADDRNOTAVAIL)) {
+    return error;
+  }
+  LogInfo("this host has no IPv6; listening on IPv4 alone");
+  return attempt(SocketAddress().WithPort(address.port()));
+}
+
+}  // namespace
+
+absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
+                                              int backlog) {
+  ListenSocket listening;
+  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
+    return TryListen(attempted, backlog, listening);
+  });
+  if (error != 0) return ListenError(address, error);
+  return listening;
+}
+
+absl::Status CheckListenAddress(const SocketAddress& address,
+                                const std::vector<int>& disregarded) {
+  // The kernel lets two sockets of one user have one port where both ask for
+  // it: these do, for as long as this takes.
+  for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  const Purpose purpose =
+      disregarded.empty() ? Purpose::kCheck : Purpose::kCheckBesideOwn;
+  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
+    UniqueFd bound;
+    return TryBind(attempted, purpose, bound);
+  });
+  for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+  return error == 0 ? absl::OkStatus() : ListenError(address, error);
+}
+
+bool StopHandshakesByFilter(int listen_fd) {
+  // The packet begins at its TCP header; byte 13 holds the flags. Drop what has
+  // SYN; let the rest pass, for a handshake's last ACK has none.
+  sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+  };
+  const sock_fprog program = {.len = sizeof code / sizeof code[0],
+                              .filter = code};
+  return setsockopt(listen_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+                    sizeof program) == 0;
+}
+
+bool StopHandshakesByHopLimit(int listen_fd) {
+  return SetHopLimit(listen_fd, kHighestHopLimit);
+}
+
+void LiftHopLimit(int accepted_fd) { SetHopLimit(accepted_fd, 0); }
+
+HandshakeStop StopHandshakes(int listen_fd) {
+  if (StopHandshakesByFilter(listen_fd)) return HandshakeStop::kFilter;
+  if (StopHandshakesByHopLimit(listen_fd)) return HandshakeStop::kHopLimit;
+  LogWarning(absl::StrCat("this system lets echod stop no handshakes (",
+                          std::strerror(errno),
+                          "): who is connecting while the port closes may be "
+                          "reset"));
+  return HandshakeStop::kNone;
+}
+
+}  // namespace echod

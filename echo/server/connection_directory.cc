@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/server/connection_directory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "echo/control/control_error.h"
+
+namespace echod {
+
+// A list that the workers have been asked for. The last of them to answer puts
+// the page together. When a worker ends before it answers, its job dies, the
+// last of them takes the page along, and the Reply says so. Thread-safe.
+class ConnectionDirectory::PageInProgress {
+ public:
+  PageInProgress(ConnectionDirectory& directory, const ConnectionQuery& query,
+                 Reply<ConnectionPage> reply)
+      : directory_(directory),
+        limit_(static_cast<std::size_t>(query.limit)),
+        missing_(directory.workers_.size()),
+        parts_(directory.workers_.size()),
+        reply_(std::move(reply)) {
+    for (const auto& worker : directory_.workers_) total_ += worker->load();
+  }
+  PageInProgress(const PageInProgress&) = delete;
+  PageInProgress& operator=(const PageInProgress&) = delete;
+  ~PageInProgress() { directory_.OnListEnded(); }
+
+  // What a worker has, by number, and one more than the page can take where it
+  // has that.
+  void Add(std::size_t worker, std::vector<ConnectionInfo> part) {
+    {
+      const MutexLock lock(mutex_);
+      parts_[worker] = std::move(part);
+      if (--missing_ > 0) return;
+    }
+    reply_(Merge());
+  }
+
+ private:
+  ConnectionPage Merge() {
+    const MutexLock lock(mutex_);
+    ConnectionPage page;
+    page.total = total_;
+    page.connections.reserve(limit_);
+    std::vector<std::size_t> next(parts_.size(), 0);
+    for (;;) {
+      ConnectionInfo* lowest = nullptr;
+      std::size_t from = 0;
+      for (std::size_t i = 0; i < parts_.size(); ++i) {
+        if (next[i] == parts_[i].size()) continue;
+        ConnectionInfo& candidate = parts_[i][next[i]];
+        if (lowest != nullptr && lowest->number < candidate.number) continue;
+        lowest = &candidate;
+        from = i;
+      }
+      if (lowest == nullptr) return page;
+      if (page.connections.size() == limit_) {
+        page.more = true;
+        return page;
+      }
+      page.connections.push_back(std::move(*lowest));
+      ++next[from];
+    }
+  }
+
+  ConnectionDirectory& directory_;
+  const std::size_t limit_;
+  std::int64_t total_ = 0;
+
+  Mutex mutex_;
+  std::size_t missing_ ABSL_GUARDED_BY(mutex_);  // workers
+  std::vector<std::vector<ConnectionInfo>> parts_ ABSL_GUARDED_BY(mutex_);
+  Reply<ConnectionPage> reply_;  // for the last one only
+};
+
+void ConnectionDirectory::List(const ConnectionQuery& query,
+                               Reply<ConnectionPage> reply) {
+  {
+    const MutexLock lock(mutex_);
+    waiting_.push_back({.query = query, .reply = std::move(reply)});
+  }
+  BeginLists();
+}
+
+void ConnectionDirectory::BeginLists() {
+  mutex_.Lock();
+  // One at a time: where the workers have stopped, a list ends within Begin,
+  // and must not begin the next from there, and so on.
+  if (!beginning_) {
+    beginning_ = true;
+    while (lists_ < kMostLists && !waiting_.empty()) {
+      ++lists_;
+      WaitingList list = std::move(waiting_.front());
+      waiting_.pop_front();
+      mutex_.Unlock();
+      Begin(std::move(list));
+      mutex_.Lock();
+    }
+    beginning_ = false;
+  }
+  mutex_.Unlock();
+}
+
+void ConnectionDirectory::Begin(WaitingList list) {
+  ConnectionQuery part = list.query;
+  ++part.limit;  // one more tells whether there is a next page
+  const auto page = std::make_shared<PageInProgress>(*this, list.query,
+                                                     std::move(list.reply));
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->List(part, [page, i](std::vector<ConnectionInfo> found) {
+      page->Add(i, std::move(found));
+    });
+  }
+}
+
+void ConnectionDirectory::OnListEnded() {
+  {
+    const MutexLock lock(mutex_);
+    --lists_;
+  }
+  BeginLists();
+}
+
+void ConnectionDirectory::Visit(std::uint64_t number, Visitor visit,
+                                Reply<ConnectionInfo> reply) {
+  VisitOn(0, number, std::move(visit), std::move(reply));
+}
+
+void ConnectionDirectory::VisitOn(std::size_t worker, std::uint64_t number,
+                                  Visitor visit, Reply<ConnectionInfo> reply) {
+  if (worker == workers_.size()) {
+    reply(ControlError(
+        absl::StatusCode::kNotFound,
+        absl::StrCat("there is no connection ", number, "; it may have ended"),
+        {.reason = "CONNECTION_NOT_FOUND", .field = "", .errno_name = ""}));
+    return;
+  }
+  workers_[worker]->Serve(OperatorJobs::kAnswerRequest,
+                          [this, worker, number, visit = std::move(visit),
+                           reply = std::move(reply)](Worker& self) mutable {
+                            Connection* const connection = self.Find(number);
+                            if (connection != nullptr) {
+                              reply(visit(*connection));
+                            } else {
+                              VisitOn(worker + 1, number, std::move(visit),
+                                      std::move(reply));
+                            }
+                          });
+}
+
+}  // namespace echod

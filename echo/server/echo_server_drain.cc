@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// How a server ends: see "The end of the process" in docs/architecture.md.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "echo/base/check.h"
+#include "echo/base/logging.h"
+#include "echo/control/close_reason.h"
+#include "echo/control/control_error.h"
+#include "echo/event/post_at_end.h"
+#include "echo/server/echo_server.h"
+
+namespace echod {
+namespace {
+
+// How long after the drain's deadline the workers are stopped, whatever is
+// left: connections see to the deadline themselves, to within a tick or two.
+constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(250);
+
+}  // namespace
+
+void EchoServer::Drain(DrainOptions options, Reply<ServerInfo> reply) {
+  main_loop_.Post([this, options, reply = std::move(reply)]() mutable {
+    if (!BeginDrain(options)) return reply(ServerDrainingError());
+    reply(GetServer());
+  });
+}
+
+bool EchoServer::BeginDrain(const DrainOptions& options) {
+  ECHOD_DCHECK(main_loop_.InLoopThread());
+  if (state_ != State::kServing) return false;
+  state_ = State::kDraining;
+  cut_off_before_drain_ = CutOff();
+  const absl::Duration grace =
+      options.grace_period.value_or(options_.drain_grace_period);
+  drain_timeout_ = options.deadline.value_or(options_.drain_timeout);
+  const std::string accepting =
+      grace > absl::ZeroDuration()
+          ? absl::StrCat("accepting for ", absl::FormatDuration(grace),
+                         " more, then ")
+          : "";
+  LogInfo(absl::StrCat("draining: ", accepting, "connections have ",
+                       absl::FormatDuration(drain_timeout_), " to end"));
+  if (options_.on_draining) {
+    options_.on_draining(grace + Listener::kHandshakeGrace + drain_timeout_ +
+                         kDeadlineMargin);
+  }
+  grace_timer_.Arm(grace);
+  return true;
+}
+
+void EchoServer::CloseListeners() {
+  // A listener takes longer to close where descriptors have run out, and what
+  // waits in its queue needs those of connections that end: so these begin to.
+  drain_steps_left_ = listeners_.size() + 1;
+  drain_timer_.Arm(Listener::kHandshakeGrace);
+  for (const auto& [id, listener] : listeners_) {
+    listener->Stop([this] { OnDrainStep(); });
+  }
+  Publish();
+}
+
+void EchoServer::DrainConnections() {
+  const MonotonicTime deadline = TimeAfter(clock_, drain_timeout_);
+  deadline_timer_.Arm(drain_timeout_ + kDeadlineMargin);
+  // Later than it was when the drain began, if the process was stopped since.
+  if (options_.on_draining) {
+    options_.on_draining(drain_timeout_ + kDeadlineMargin);
+  }
+  for (const auto& worker : workers_) {
+    worker->Post([deadline](Worker& self) { self.Drain(deadline); });
+  }
+  OnDrainStep();
+}
+
+void EchoServer::OnDrainStep() {
+  if (--drain_steps_left_ > 0) return;
+  // Every connection there will be is on a worker, or on its way to one. Each
+  // worker holds on to `all_empty` until it has no connections, or has failed.
+  const auto all_empty =
+      std::make_shared<PostAtEnd>(main_loop_, [this] { StopNow(); });
+  for (const auto& worker : workers_) {
+    worker->Post(
+        [held = std::shared_ptr<PostAtEnd>(all_empty)](Worker& self) mutable {
+          self.NotifyWhenEmpty([held = std::move(held)] {});
+        });
+  }
+}
+
+void EchoServer::OnWorkerFailed(int index, const absl::Status& failure) {
+  worker_failed_ = true;
+  LogError(absl::StrCat(
+      "worker ", index, " has failed, and its connections are reset: ",
+      failure.message(), "; echod drains the others and ends"));
+  BeginDrain({});
+}
+
+void EchoServer::StopNow() {
+  ECHOD_DCHECK(main_loop_.InLoopThread());
+  if (state_ == State::kStopped || state_ == State::kStarting) return;
+  grace_timer_.Disarm();
+  drain_timer_.Disarm();
+  deadline_timer_.Disarm();
+  for (const auto& worker : workers_) worker->Stop();
+  for (const auto& worker : workers_) worker->Join();
+  for (const auto& [id, listener] : listeners_) {
+    lost_waiting_ = lost_waiting_ || listener->LosesSomebody();
+  }
+  listeners_.clear();
+  state_ = State::kStopped;
+  if (options_.on_stopped) options_.on_stopped();
+}
+
+std::int64_t EchoServer::CutOff() const {
+  const Counters total = GetStats().total;
+  const auto closed = [&](CloseReason reason) {
+    return total.closed[static_cast<std::size_t>(reason)];
+  };
+  return closed(CloseReason::kDrainDeadline) + closed(CloseReason::kShutdown) +
+         closed(CloseReason::kResourceExhausted);
+}
+
+bool EchoServer::DrainedCleanly() const {
+  return CutOff() == cut_off_before_drain_ && !lost_waiting_ && !worker_failed_;
+}
+
+}  // namespace echod

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The data plane as a whole, through ServerControl: listings, drains,
+// and everything at once.
+
+#include "echo/server/echo_server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "echo/base/descriptor_limit.h"
+#include "echo/base/unique_fd.h"
+#include "echo/control/control_error.h"
+#include "echo/control/reply.h"
+#include "echo/control/server_control.h"
+#include "echo/testing/test_server.h"
+#include "gtest/gtest.h"
+#include "tests/support/conversation.h"
+#include "tests/support/eventually.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod {
+namespace {
+
+using testing::Echoes;
+using testing::Eventually;
+using testing::TcpClient;
+using End = TcpClient::End;
+
+TEST(EchoServerTest, SpreadsConnectionsOverWorkers) {
+  TestServer server(Workers(3));
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  for (const Counters& worker : server.control().GetStats().workers) {
+    EXPECT_EQ(worker.active, 10);
+  }
+}
+
+TEST(EchoServerTest, EvensOutWhatChurnHasMadeUneven) {
+  TestServer server(Workers(3));
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 30; ++i) clients.push_back(server.Connect());
+  for (TcpClient& client : clients) ASSERT_TRUE(Echoes(client, "in"));
+  // All of one worker's leave, and some of another's.
+  const absl::StatusOr<ConnectionPage> page = server.List({.limit = 30});
+  ASSERT_TRUE(page.ok());
+  int left = 0;
+  int of_second = 0;
+  for (const ConnectionInfo& each : page->connections) {
+    if (each.worker == 0 || (each.worker == 1 && ++of_second <= 5)) {
+      ASSERT_TRUE(server.Close(each.number, CloseMode::kReset).ok());
+    } else {
+      ++left;
+    }
+  }
+  ASSERT_TRUE(Eventually(
+      [&] { return server.control().GetStats().total.active == left; }));
+  std::vector<TcpClient> later;
+  for (int i = left; i < 45; ++i) later.push_back(server.Connect());
+  for (TcpClient& client : later) ASSERT_TRUE(Echoes(client, "in"));
+  for (const Counters& worker : server.control().GetStats().workers) {
+    EXPECT_EQ(worker.active, 15);
+  }
+}
+
+TEST(EchoServerTest, ListsEveryConnectionOnceInOrder) {
+  TestServer server(Workers(3));
+  constexpr int kConnections = 300;
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kConnections; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  std::vector<std::uint64_t> numbers;
+  ConnectionQuery query;
+  query.limit = 130;
+  for (;;) {
+    const absl::StatusOr<ConnectionPage> page = server.List(query);
+    ASSERT_TRUE(page.ok());
+    EXPECT_EQ(page->total, kConnections);
+    for (const ConnectionInfo& each : page->connections) {
+      numbers.push_back(each.number);
+    }
+    if (!page->more) break;
+    ASSERT_EQ(page->connections.size(), 130u);
+    query.after = page->connections.back().number;
+  }
+  EXPECT_EQ(numbers.size(), 300u);
+  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
+  EXPECT_EQ(std::set<std::uint64_t>(numbers.begin(), numbers.end()).size(),
+            300u);
+}
+
+TEST(EchoServerTest, AnUnknownConnectionIsNotFound) {
+  TestServer server(Workers(2));
+  const absl::Status status = server.Get(12345).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(GetErrorDetail(status).reason, "CONNECTION_NOT_FOUND");
+}
+
+TEST(EchoServerTest, AnswersManyListsAtOnce) {
+  TestServer server(Workers(3));
+  constexpr int kConnections = 50;
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kConnections; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  constexpr int kLists = 400;
+  std::atomic<int> complete{0};
+  std::atomic<int> answered{0};
+  for (int i = 0; i < kLists; ++i) {
+    server.control().ListConnections(
+        {.limit = 1000},
+        Reply<ConnectionPage>([&](const absl::StatusOr<ConnectionPage>& page) {
+          if (page.ok() && page->connections.size() == kConnections &&
+              !page->more) {
+            ++complete;
+          }
+          ++answered;
+        }));
+  }
+  ASSERT_TRUE(Eventually([&] { return answered == kLists; }));
+  EXPECT_EQ(complete, kLists);
+}
+
+TEST(EchoServerTest, AnswersListsThatAStopCutsOff) {
+  constexpr int kLists = 4000;
+  std::atomic<int> unavailable{0};
+  {
+    TestServer server(Workers(2));
+    server.OnMainLoop([&](EchoServer& data_plane) {
+      for (int i = 0; i < kLists; ++i) {
+        data_plane.ListConnections(
+            {}, Reply<ConnectionPage>(
+                    [&](const absl::StatusOr<ConnectionPage>& page) {
+                      if (absl::IsUnavailable(page.status())) ++unavailable;
+                    }));
+      }
+      data_plane.StopNow();
+    });
+  }
+  EXPECT_EQ(unavailable, kLists);
+}
+
+TEST(EchoServerTest, RefusesRequestsBeyondABound) {
+  TestServer server;
+  std::atomic<int> refused{0};
+  std::atomic<int> answered{0};
+  constexpr int kRequests = 5000;
+  // While the loop is held up nothing is answered that has to wait.
+  server.OnMainLoop([&](EchoServer& data_plane) {
+    for (int i = 0; i < kRequests; ++i) {
+      data_plane.GetConnection(
+          7, Reply<ConnectionInfo>(
+                 [&](const absl::StatusOr<ConnectionInfo>& answer) {
+                   if (absl::IsResourceExhausted(answer.status())) ++refused;
+                   ++answered;
+                 }));
+    }
+    const absl::Status list =
+        TestServer::Await<ConnectionPage>([&](Reply<ConnectionPage> reply) {
+          data_plane.ListConnections({}, std::move(reply));
+        }).status();
+    EXPECT_EQ(GetErrorDetail(list).reason, "TOO_MANY_REQUESTS");
+    const absl::Status update =
+        TestServer::Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+          data_plane.UpdateListener(Update(), std::move(reply));
+        }).status();
+    EXPECT_EQ(GetErrorDetail(update).reason, "TOO_MANY_REQUESTS");
+  });
+  ASSERT_TRUE(Eventually([&] { return answered == kRequests; }));
+  EXPECT_EQ(refused, kRequests - 4096);
+  EXPECT_TRUE(server.List({}).ok());
+}
+
+TEST(EchoServerTest, AnUpdateIsAnsweredWhenEveryConnectionHasTheNewSettings) {
+  RaiseDescriptorLimit();
+  TestServer server(Raw());
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 500; ++i) clients.push_back(server.Connect());
+  // The last one does not read; a lower limit stops its being read.
+  TcpClient stuck = server.Connect({.receive_buffer = 4096});
+  const std::string bytes(64 * 1024, 'b');
+  std::int64_t sent = 0;
+  ASSERT_TRUE(Eventually([&] {
+    const Counters total = server.control().GetStats().total;
+    if (total.bytes_received < sent) return false;
+    if (total.bytes_buffered > 100'000) return true;
+    sent += static_cast<std::int64_t>(stuck.SendSome(bytes));
+    return false;
+  }));
+  ASSERT_EQ(server.control().GetStats().total.read_pauses, 0);
+  ListenerUpdate update = Update();
+  update.max_buffered_bytes = 64 * 1024;
+  // Looked at on the main loop, where the only worker is: before it goes on.
+  std::promise<std::int64_t> pauses;
+  server.control().UpdateListener(
+      update,
+      Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& changed) {
+        EXPECT_TRUE(changed.ok()) << changed.status();
+        pauses.set_value(server.control().GetStats().total.read_pauses);
+      }));
+  EXPECT_EQ(pauses.get_future().get(), 1);
+}
+
+TEST(EchoServerTest, DrainsSpreadOverTimeAreFewAndEndWithTheirConnections) {
+  TestServer server(Workers(2));
+  TcpClient first = server.Connect();
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
+  const auto drain = [&] {
+    UniqueFd holder;
+    ListenerUpdate update = MoveTo(HeldPort(holder));
+    update.drain = {.mode = DrainPolicy::Mode::kReset,
+                    .spread = absl::Hours(24)};
+    return update;
+  };
+  std::atomic<int> begun{0};
+  for (int i = 0; i < 32; ++i) {
+    server.control().UpdateListener(
+        drain(),
+        Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& to) {
+          EXPECT_TRUE(to.ok()) << to.status();
+          ++begun;
+        }));
+  }
+  EXPECT_EQ(GetErrorDetail(server.Update(drain()).status()).reason,
+            "TOO_MANY_DRAINS");
+  EXPECT_TRUE(Eventually([&] { return begun == 32; }));
+  first.Reset();
+  second.Reset();
+  // The clock stands still; there is just nobody left to wait for.
+  EXPECT_TRUE(Eventually([&] { return server.Update(drain()).ok(); }));
+}
+
+TEST(EchoServerTest, ADrainGivesEverybodyWhatIsOwedAndAFin) {
+  TestServer server(Workers(2));
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+    ASSERT_TRUE(clients.back().Send("last"));
+  }
+  ASSERT_TRUE(Eventually([&] {
+    return server.control().GetStats().total.bytes_received == 20 * (3 + 4);
+  }));
+  std::thread drain([&] { server.DrainAndWait({}); });
+  EXPECT_TRUE(Eventually([&] {
+    return server.control().GetListener("default")->state ==
+           ListenerInfo::State::kDraining;
+  }));
+  EXPECT_EQ(server.control().GetServer().state, ServerInfo::State::kDraining);
+  for (TcpClient& client : clients) {
+    ASSERT_TRUE(client.Send(" words\n"));
+    End end = End::kTimeout;
+    EXPECT_EQ(client.ReadToEnd(&end), "YOU SAID last words\n");
+    EXPECT_EQ(end, End::kEof);
+    client.FinishSending();
+  }
+  drain.join();
+  const Stats stats = server.control().GetStats();
+  EXPECT_EQ(stats.total.active, 0);
+  EXPECT_EQ(stats.total.closed[static_cast<std::size_t>(CloseReason::kDrained)],
+            20);
+}
+
+TEST(EchoServerTest, ADrainingServerAcceptsInItsGracePeriodAndTakesNoChanges) {
+  TestServer server;
+  const absl::StatusOr<ServerInfo> begun =
+      TestServer::Await<ServerInfo>([&](Reply<ServerInfo> reply) {
+        server.control().Drain({.grace_period = absl::Hours(1)},
+                               std::move(reply));
+      });
+  ASSERT_TRUE(begun.ok());
+  EXPECT_EQ(begun->state, ServerInfo::State::kDraining);
+  TcpClient client = server.Connect();
+  EXPECT_TRUE(Echoes(client, "in time"));
+  EXPECT_EQ(GetErrorDetail(server.Update(MoveTo(0)).status()).reason,
+            "SERVER_DRAINING");
+  const absl::StatusOr<ServerInfo> again =
+      TestServer::Await<ServerInfo>([&](Reply<ServerInfo> reply) {
+        server.control().Drain({}, std::move(reply));
+      });
+  EXPECT_EQ(GetErrorDetail(again.status()).reason, "SERVER_DRAINING");
+}
+
+// A process that was stopped in the grace period has the drain's whole time
+// after that, and whoever bounds it has to know.
+TEST(EchoServerTest, TellsAnewHowLongADrainLastsWhenConnectionsBeginToEnd) {
+  std::vector<absl::Duration> told;
+  EchoServerOptions options;
+  options.drain_grace_period = absl::Milliseconds(1);
+  options.drain_timeout = absl::Seconds(1000);
+  options.on_draining = [&told](absl::Duration longest) {
+    told.push_back(longest);
+  };
+  TestServer server(std::move(options));
+  server.DrainAndWait({});
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_GT(told[1], absl::Seconds(1000));
+  EXPECT_LT(told[1], told[0]);
+}
+
+TEST(EchoServerTest, AStoppedServerStillAnswers) {
+  TestServer server;
+  server.DrainAndWait({});
+  EXPECT_EQ(server.control().GetServer().state, ServerInfo::State::kStopped);
+  EXPECT_EQ(server.Get(1).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(server.List({}).status().code(), absl::StatusCode::kUnavailable);
+}
+
+// For ThreadSanitizer: everything at once, from several threads.
+TEST(EchoServerTest, CanBeSteeredFromManyThreadsUnderLoad) {
+  TestServer server(Workers(2));
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) {
+        std::optional<TcpClient> client = TcpClient::Connect(server.address());
+        if (!client.has_value()) continue;
+        for (int j = 0; j < 5 && Echoes(*client, "hello"); ++j) {
+        }
+        client->Reset();
+      }
+    });
+  }
+  threads.emplace_back([&] {
+    while (!stop) {
+      const absl::StatusOr<ConnectionPage> page =
+          server.List({.limit = 10, .with_tcp_info = true});
+      ASSERT_TRUE(page.ok());
+      for (const ConnectionInfo& each : page->connections) {
+        (void)server.Close(each.number, each.number % 2 == 0
+                                            ? CloseMode::kGraceful
+                                            : CloseMode::kReset);
+      }
+    }
+  });
+  threads.emplace_back([&] {
+    while (!stop) {
+      (void)server.control().GetStats();
+      (void)server.control().GetServer();
+      (void)server.control().ListListeners();
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    ListenerUpdate update = i % 2 == 0 ? MoveTo(0) : Update();
+    if (i % 2 == 0) {
+      UniqueFd holder;
+      update.port = HeldPort(holder);
+    }
+    update.idle_timeout = absl::Minutes(1 + i);
+    update.drain.mode = DrainPolicy::Mode::kGraceful;
+    ASSERT_TRUE(server.Update(update).ok());
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace echod

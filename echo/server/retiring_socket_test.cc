@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// A listener's old socket, which goes on for a while after a move.
+
+#include <future>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/control/control_error.h"
+#include "echo/control/reply.h"
+#include "echo/control/server_control.h"
+#include "echo/net/listen_socket.h"
+#include "echo/server/listener.h"
+#include "echo/testing/test_server.h"
+#include "gtest/gtest.h"
+#include "tests/support/conversation.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod {
+namespace {
+
+using testing::Echoes;
+using testing::TcpClient;
+
+// The old socket goes on for a while, for handshakes under way. Other changes
+// must not cut that short, unless nothing else keeps them from the port.
+class RetiringSocketTest : public ::testing::Test {
+ protected:
+  RetiringSocketTest() {
+    UniqueFd holder;
+    const ListenerUpdate move = MoveTo(HeldPort(holder));
+    holder.Reset();
+    start_ = absl::Now();
+    server_.control().UpdateListener(
+        move,
+        Reply<ListenerInfo>([this](const absl::StatusOr<ListenerInfo>& i) {
+          EXPECT_TRUE(i.ok()) << i.status();
+          retired_.set_value(absl::Now());
+        }));
+  }
+  ~RetiringSocketTest() override {
+    // The loop's clock is a coarse one: its timers come a tick early at times.
+    EXPECT_GE(retired_.get_future().get() - start_,
+              Listener::kHandshakeGrace / 2);
+  }
+
+  // Back to the port that the listener is leaving, on another address.
+  ListenerUpdate Back(const std::string& address) const {
+    ListenerUpdate update = MoveTo(old_address_.port());
+    update.address = address;
+    return update;
+  }
+
+  std::string Refusal(const ListenerUpdate& update) {
+    return GetErrorDetail(server_.Update(update).status()).reason;
+  }
+
+  TestServer server_;
+  const SocketAddress old_address_ = server_.address();
+  absl::Time start_;
+  std::promise<absl::Time> retired_;
+};
+
+TEST_F(RetiringSocketTest, ValidationLeavesItItsTime) {
+  ListenerUpdate check = Back("127.0.0.1");
+  check.validate_only = true;
+  EXPECT_TRUE(server_.Update(check).ok());
+  UniqueFd holder;
+  check.port = HeldPort(holder);
+  EXPECT_EQ(Refusal(check), "ADDRESS_IN_USE");
+}
+
+TEST_F(RetiringSocketTest, AnotherErrorLeavesItItsTime) {
+  EXPECT_EQ(Refusal(Back("192.0.2.1")), "ADDRESS_NOT_AVAILABLE");
+}
+
+TEST_F(RetiringSocketTest, AnotherSocketOnThePortLeavesItItsTime) {
+  const absl::StatusOr<ListenSocket> other = OpenListenSocket(
+      SocketAddress::Parse("127.0.0.2:0")->WithPort(old_address_.port()), 1);
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(Refusal(Back("127.0.0.2")), "ADDRESS_IN_USE");
+  // Here both are in the way.
+  EXPECT_EQ(Refusal(Back("::")), "ADDRESS_IN_USE");
+  ListenerUpdate check = Back("::");
+  check.validate_only = true;
+  EXPECT_EQ(Refusal(check), "ADDRESS_IN_USE");
+}
+
+TEST(RetirementTest, TakesBackAPortThatItIsJustLeaving) {
+  TestServer server;
+  const int old_port = server.address().port();
+  UniqueFd holder;
+  const ListenerUpdate move = MoveTo(HeldPort(holder));
+  holder.Reset();
+  std::promise<bool> moved;
+  server.control().UpdateListener(
+      move, Reply<ListenerInfo>([&](const absl::StatusOr<ListenerInfo>& info) {
+        moved.set_value(info.ok());
+      }));
+  const absl::StatusOr<ListenerInfo> back = server.Update(MoveTo(old_port));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->bound_port, old_port);
+  EXPECT_TRUE(moved.get_future().get());
+  TcpClient client = server.Connect();
+  EXPECT_TRUE(Echoes(client, "back"));
+}
+
+}  // namespace
+}  // namespace echod

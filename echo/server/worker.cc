@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/server/worker.h"
+
+#include <pthread.h>
+
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "echo/base/check.h"
+#include "echo/base/logging.h"
+#include "echo/base/resource_error.h"
+
+namespace echod {
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(int index,
+                                                       Clock& clock) {
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  return std::unique_ptr<Worker>(
+      new Worker(index, clock, *std::move(loop), nullptr));
+}
+
+Worker::Worker(int index, Clock& clock, EventLoop& loop)
+    : Worker(index, clock, nullptr, &loop) {}
+
+Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
+               EventLoop* loop)
+    : index_(index),
+      clock_(clock),
+      own_loop_(std::move(own)),
+      loop_(loop != nullptr ? *loop : *own_loop_),
+      context_(loop_, clock, index,
+               [this](Connection& connection, CloseReason reason) {
+                 OnClosed(connection, reason);
+               }),
+      jobs_(loop_) {}
+
+Worker::~Worker() {
+  if (!thread_.joinable()) return;
+  Stop();
+  Join();
+}
+
+absl::Status Worker::Start(absl::AnyInvocable<void(absl::Status)> on_failed) {
+  if (own_loop_ == nullptr) return absl::OkStatus();
+  on_failed_ = std::move(on_failed);
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error& error) {
+    return ResourceError("start a worker thread", error.code().value());
+  }
+  return absl::OkStatus();
+}
+
+void Worker::Run() {
+  pthread_setname_np(pthread_self(), absl::StrCat("worker-", index_).c_str());
+  absl::Status ended = loop_.Run();
+  if (ended.ok()) return;
+  failed_.store(true, std::memory_order_relaxed);
+  CloseAll();
+  loop_.FinishDeferredFrees();
+  on_failed_(std::move(ended));
+}
+
+void Worker::Stop() {
+  if (own_loop_ == nullptr) {
+    CloseAll();
+    return;
+  }
+  Post([](Worker& self) {
+    self.CloseAll();
+    self.loop_.Stop();
+  });
+}
+
+void Worker::CloseAll() {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  stopped_ = true;
+  jobs_.Stop();
+  spread_sweeps_.clear();
+  on_empty_ = nullptr;
+  while (!connections_.empty()) {
+    connections_.begin()->second->StopNow();
+  }
+}
+
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+  jobs_.Stop();  // of a worker that has never run
+}
+
+void Worker::Post(absl::AnyInvocable<void(Worker&)> task) {
+  loop_.Post([this, task = std::move(task)]() mutable {
+    if (!stopped_) task(*this);
+  });
+}
+
+void Worker::Serve(OperatorJobs::Cost cost,
+                   absl::AnyInvocable<void(Worker&)> task) {
+  jobs_.Add([this, cost, task = std::move(task)](Budget& budget) mutable {
+    task(*this);
+    budget.Spend(cost);
+    return Progress::kDone;
+  });
+}
+
+void Worker::HandOver(std::vector<AcceptedSocket> accepted) {
+  Post([accepted = std::move(accepted)](Worker& self) mutable {
+    for (AcceptedSocket& each : accepted) self.Adopt(std::move(each));
+  });
+}
+
+void Worker::AddListener(const std::string& id,
+                         const ListenerSettings& settings,
+                         std::shared_ptr<ListenerStats> stats) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  WorkerStats& share = stats->worker(index_);
+  listeners_[id] = std::make_unique<WorkerListener>(
+      WorkerListener{.id = id,
+                     .settings = settings,
+                     .all_stats = std::move(stats),
+                     .stats = &share,
+                     .context = &context_});
+}
+
+WorkerListener& Worker::ListenerOf(const std::string& id) {
+  // Whoever names a listener has seen it added.
+  const auto found = listeners_.find(id);
+  ECHOD_CHECK(found != listeners_.end());
+  return *found->second;
+}
+
+void Worker::SetListenerSettings(const std::string& id,
+                                 const ListenerSettings& settings,
+                                 absl::AnyInvocable<void()> done) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  WorkerListener& listener = ListenerOf(id);
+  listener.settings = settings;
+  Start(
+      {.select =
+           [&listener](const Connection& connection) {
+             return &connection.listener() == &listener;
+           },
+       .cost = OperatorJobs::kNewSettings,
+       .visit = [](Connection& connection) { connection.OnSettingsChanged(); },
+       .done = std::move(done)});
+}
+
+void Worker::Adopt(AcceptedSocket accepted) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  WorkerListener& listener = ListenerOf(accepted.listener_id);
+  const std::uint64_t number = accepted.number;
+  if (LogsDebug()) {
+    LogDebug(absl::StrCat("connection ", number, " opened by ",
+                          accepted.remote.ToString(), " on listener ",
+                          accepted.listener_id));
+  }
+  // Numbers grow, so the place is at the end.
+  const auto place = connections_.emplace_hint(
+      connections_.end(), number,
+      std::make_unique<Connection>(listener, number, accepted.generation,
+                                   std::move(accepted.socket),
+                                   accepted.remote));
+  place->second->Start();
+  if (!drain_deadline_.has_value()) return;
+  if (Connection* const connection = Find(number)) {
+    connection->Drain(CloseReason::kDrained, *drain_deadline_);
+  }
+}
+
+void Worker::Drain(MonotonicTime deadline) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  drain_deadline_ = deadline;
+  Start({.select = [](const Connection&) { return true; },
+         .cost = OperatorJobs::kEndConnection,
+         .visit =
+             [deadline](Connection& connection) {
+               connection.Drain(CloseReason::kDrained, deadline);
+             },
+         .done = nullptr});
+}
+
+Connection* Worker::Find(std::uint64_t number) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  const auto found = connections_.find(number);
+  return found == connections_.end() ? nullptr : found->second.get();
+}
+
+void Worker::OnClosed(Connection& connection, CloseReason reason) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  const WorkerListener& listener = connection.listener();
+  listener.stats->closed[static_cast<std::size_t>(reason)].Add(1);
+  if (LogsDebug()) {
+    LogDebug(absl::StrCat("connection ", connection.number(),
+                          " closed: ", CloseReasonName(reason)));
+  }
+  listener.all_stats->open_by_address.Remove(connection.remote());
+  for (SweepInProgress* const sweep : spread_sweeps_) {
+    const std::uint64_t number = connection.number();
+    const bool counted =
+        sweep->counting ? number <= sweep->after : number > sweep->after;
+    if (counted && number <= sweep->last && sweep->sweep.select(connection)) {
+      --sweep->left;
+    }
+  }
+  connections_.erase(connection.number());
+  listener.all_stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  if (connections_.empty() && on_empty_) {
+    std::exchange(on_empty_, nullptr)();
+  }
+}
+
+void Worker::NotifyWhenEmpty(absl::AnyInvocable<void()> callback) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  if (connections_.empty()) {
+    callback();
+  } else {
+    on_empty_ = std::move(callback);
+  }
+}
+
+void Worker::Start(Sweep sweep) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  if (connections_.empty()) {
+    if (sweep.done) sweep.done();
+    return;
+  }
+  auto progress = std::make_unique<SweepInProgress>(
+      SweepInProgress{.sweep = std::move(sweep),
+                      .start = clock_.MonotonicNow(),
+                      .last = connections_.rbegin()->first});
+  if (progress->sweep.spread > absl::ZeroDuration()) {
+    progress->counting = true;
+    spread_sweeps_.push_back(progress.get());
+  }
+  jobs_.Add([this, progress = std::move(progress)](Budget& budget) {
+    const Progress reached = Continue(*progress, budget);
+    if (reached != Progress::kDone) return reached;
+    std::erase(spread_sweeps_, progress.get());
+    if (progress->sweep.done) progress->sweep.done();
+    return reached;
+  });
+}
+
+Worker::Progress Worker::Continue(SweepInProgress& sweep, Budget& budget) {
+  const bool spread = sweep.sweep.spread > absl::ZeroDuration();
+  if (sweep.counting && !Count(sweep, budget)) return Progress::kMore;
+  auto it = connections_.upper_bound(sweep.after);
+  while (!budget.exhausted()) {
+    if (it == connections_.end() || it->first > sweep.last) {
+      return Progress::kDone;
+    }
+    if (spread && sweep.left == 0) return Progress::kDone;
+    if (spread && sweep.selected - sweep.left >= Due(sweep)) {
+      return Progress::kLater;
+    }
+    Connection& connection = *it->second;
+    sweep.after = connection.number();
+    budget.Spend(OperatorJobs::kLook);
+    if (!sweep.sweep.select(connection)) {
+      ++it;
+      continue;
+    }
+    --sweep.left;
+    sweep.sweep.visit(connection);
+    budget.Spend(sweep.sweep.cost);
+    it = connections_.upper_bound(sweep.after);
+  }
+  return Progress::kMore;
+}
+
+bool Worker::Count(SweepInProgress& sweep, Budget& budget) {
+  auto it = connections_.upper_bound(sweep.after);
+  for (; it != connections_.end() && it->first <= sweep.last; ++it) {
+    if (budget.exhausted()) return false;
+    budget.Spend(OperatorJobs::kLook);
+    sweep.after = it->first;
+    if (sweep.sweep.select(*it->second)) {
+      ++sweep.selected;
+      ++sweep.left;
+    }
+  }
+  sweep.counting = false;
+  sweep.after = 0;
+  return true;
+}
+
+std::int64_t Worker::Due(const SweepInProgress& sweep) const {
+  const absl::Duration elapsed =
+      absl::FromChrono(clock_.MonotonicNow() - sweep.start);
+  if (elapsed >= sweep.sweep.spread) return sweep.selected;
+  const double part = absl::FDivDuration(elapsed, sweep.sweep.spread);
+  return static_cast<std::int64_t>(part * static_cast<double>(sweep.selected));
+}
+
+void Worker::List(const ConnectionQuery& query,
+                  absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done) {
+  jobs_.Add([this, list = ListInProgress{.query = query,
+                                         .found = {},
+                                         .done = std::move(done)}](
+                Budget& budget) mutable { return Continue(list, budget); });
+}
+
+Worker::Progress Worker::Continue(ListInProgress& list, Budget& budget) {
+  ConnectionQuery& query = list.query;
+  auto it = connections_.upper_bound(query.after);
+  for (; it != connections_.end() && query.limit > 0; ++it, --query.limit) {
+    if (budget.exhausted()) return Progress::kMore;
+    list.found.push_back(it->second->Describe(query.with_tcp_info));
+    query.after = it->first;
+    budget.Spend(query.with_tcp_info ? OperatorJobs::kDescribeWithTcpInfo
+                                     : OperatorJobs::kDescribe);
+  }
+  list.done(std::move(list.found));
+  budget.Spend(OperatorJobs::kAnswerList);
+  return Progress::kDone;
+}
+
+}  // namespace echod

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/session/listener_stats.h"
+
+namespace echod {
+
+Counters& Counters::operator+=(const Counters& other) {
+  accepted += other.accepted;
+  active += other.active;
+  rejected_max_connections += other.rejected_max_connections;
+  rejected_max_connections_per_address +=
+      other.rejected_max_connections_per_address;
+  rejected_max_total_connections += other.rejected_max_total_connections;
+  for (std::size_t i = 0; i < closed.size(); ++i) closed[i] += other.closed[i];
+  bytes_received += other.bytes_received;
+  bytes_sent += other.bytes_sent;
+  lines_echoed += other.lines_echoed;
+  bytes_buffered += other.bytes_buffered;
+  read_pauses += other.read_pauses;
+  accept_errors += other.accept_errors;
+  return *this;
+}
+
+Counters WorkerStats::Read() const {
+  Counters counters;
+  counters.accepted = accepted.Get();
+  counters.active = active.Get();
+  for (std::size_t i = 0; i < closed.size(); ++i) {
+    counters.closed[i] = closed[i].Get();
+  }
+  counters.bytes_received = bytes_received.Get();
+  counters.bytes_sent = bytes_sent.Get();
+  counters.lines_echoed = lines_echoed.Get();
+  counters.bytes_buffered = bytes_buffered.Get();
+  counters.read_pauses = read_pauses.Get();
+  return counters;
+}
+
+Counters ListenerStats::Total() const {
+  Counters total;
+  for (const WorkerStats& worker : workers_) total += worker.Read();
+  total.rejected_max_connections = rejected_max_connections.Get();
+  total.rejected_max_connections_per_address =
+      rejected_max_connections_per_address.Get();
+  total.rejected_max_total_connections = rejected_max_total_connections.Get();
+  total.accept_errors = accept_errors.Get();
+  return total;
+}
+
+}  // namespace echod

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ECHO_TESTING_TEST_SERVER_H_
+#define ECHO_TESTING_TEST_SERVER_H_
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/control/reply.h"
+#include "echo/control/server_control.h"
+#include "echo/event/event_loop.h"
+#include "echo/server/echo_server.h"
+#include "echo/testing/fake_clock.h"
+#include "tests/support/tcp_client.h"
+
+namespace echod {
+
+// A whole data plane for tests: its main loop runs on a thread of its own, its
+// clock is the test's, and it listens on a loopback port that the kernel chose.
+class TestServer {
+ public:
+  explicit TestServer(EchoServerOptions options = {});
+  ~TestServer();
+
+  FakeClock& clock() { return clock_; }
+  ServerControl& control() { return *server_; }
+
+  SocketAddress address() const;
+  testing::TcpClient Connect(const testing::TcpClient::Options& options = {});
+
+  // Advances the clock, and returns when the connections' deadlines that have
+  // come by then, no more than a turn's, have been looked at. For servers of
+  // one worker, where a connection has a deadline; nothing else is going on.
+  void AdvanceAndTick(absl::Duration by);
+
+  // Runs `task` on the main loop, and waits for it.
+  void OnMainLoop(const std::function<void(EchoServer&)>& task);
+
+  // Blocks until `call`, given a Reply, is answered.
+  template <typename T>
+  static absl::StatusOr<T> Await(const std::function<void(Reply<T>)>& call) {
+    std::promise<absl::StatusOr<T>> promise;
+    call(Reply<T>([&promise](absl::StatusOr<T> answer) {
+      promise.set_value(std::move(answer));
+    }));
+    return promise.get_future().get();
+  }
+
+  absl::StatusOr<ListenerInfo> Update(const ListenerUpdate& update);
+  absl::StatusOr<ConnectionPage> List(const ConnectionQuery& query);
+  absl::StatusOr<ConnectionInfo> Get(std::uint64_t number);
+  absl::StatusOr<ConnectionInfo> Close(std::uint64_t number, CloseMode mode);
+
+  // Begins a drain, and returns when the data plane has ended.
+  void DrainAndWait(const DrainOptions& options);
+  // Returns when the data plane has ended.
+  void WaitUntilStopped();
+
+ private:
+  FakeClock clock_;
+  std::promise<void> stopped_;
+  std::shared_future<void> when_stopped_ = stopped_.get_future().share();
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<EchoServer> server_;
+  std::thread thread_;
+};
+
+// Options of a server with so many workers.
+EchoServerOptions Workers(int count);
+
+// Options of a server whose listener is like this; and one in RAW mode.
+EchoServerOptions With(const ListenerSettings& settings);
+EchoServerOptions Raw();
+
+// How many connections have been closed for `reason`.
+std::int64_t Closed(TestServer& server, CloseReason reason);
+
+// Waits until the server's connection `number` is there and has received so
+// many bytes. False when the time is up.
+bool WaitUntilReceived(TestServer& server, std::uint64_t number,
+                       std::int64_t bytes);
+
+// Sends on the server's connection `number` until neither side takes a byte
+// more, since the client does not read; returns how much that was.
+std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
+                           const std::string& bytes, std::uint64_t number);
+
+// A change to the test server's listener: of nothing yet, or of its port.
+ListenerUpdate Update();
+ListenerUpdate MoveTo(int port);
+
+// A port of loopback, held by `holder`; free as soon as that lets go of it.
+int HeldPort(UniqueFd& holder);
+
+}  // namespace echod
+
+#endif  // ECHO_TESTING_TEST_SERVER_H_
