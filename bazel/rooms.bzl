@@ -11,7 +11,7 @@ ROOMS = {
     "echo/control": ["echo/base"],
     "echo/event": ["echo/base"],
     "echo/net": ["echo/base", "echo/control", "echo/event"],
-    "echo/protocol": ["echo/base"],
+    "echo/protocol": ["echo/base", "echo/control"],
     "echo/session": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/protocol"],
     "echo/server": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/session"],
     # Admin plane.

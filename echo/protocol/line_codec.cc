@@ -26,70 +26,77 @@ void AppendAnswer(absl::string_view line, std::string& output) {
 
 }  // namespace
 
-LineCodec::Result LineCodec::Answer(absl::string_view input,
-                                    std::size_t max_line_bytes,
-                                    std::size_t output_limit,
-                                    std::string& output) {
-  Result result;
-  while (output.size() < output_limit && result.consumed < input.size()) {
-    const absl::string_view rest(input.data() + result.consumed,
-                                 input.size() - result.consumed);
+Codec::Answer LineCodec::Receive(absl::string_view input, const Limits& limits,
+                                 std::string& buffer) {
+  Answer answer;
+  std::string& output = buffer;
+  output.clear();
+  while (answer.consumed < input.size() && output.size() < limits.batch_bytes &&
+         output.size() < answer.consumed + limits.extra_bytes) {
+    const absl::string_view rest(input.data() + answer.consumed,
+                                 input.size() - answer.consumed);
     const auto* const end =
         static_cast<const char*>(std::memchr(rest.data(), '\n', rest.size()));
     if (end == nullptr) {
       // One byte more than the limit may still be the CR of the line's end.
       const std::size_t length = partial_.size() + rest.size();
-      if (length > max_line_bytes + 1 ||
-          (length > max_line_bytes && rest.back() != '\r')) {
-        result.too_long = true;
+      if (length > limits.max_line_bytes + 1 ||
+          (length > limits.max_line_bytes && rest.back() != '\r')) {
+        answer.line_too_long = true;
         break;
       }
       absl::StrAppend(&partial_, rest);
-      result.consumed = input.size();
+      answer.consumed = input.size();
       break;
     }
     const auto length = static_cast<std::size_t>(end - rest.data());
     absl::string_view line(rest.data(), length);
     if (!partial_.empty()) {
-      if (partial_.size() + length > max_line_bytes + 1) {
-        result.too_long = true;
+      if (partial_.size() + length > limits.max_line_bytes + 1) {
+        answer.line_too_long = true;
         break;
       }
       absl::StrAppend(&partial_, line);
       line = partial_;
     }
     line = WithoutCarriageReturn(line);
-    if (line.size() > max_line_bytes) {
-      result.too_long = true;
+    if (line.size() > limits.max_line_bytes) {
+      answer.line_too_long = true;
       break;
     }
     AppendAnswer(line, output);
-    ++result.lines;
-    result.consumed += length + 1;
+    ++answer.lines;
+    answer.consumed += length + 1;
     // Gives the memory back: an idle connection keeps no buffer.
     if (!partial_.empty()) std::string().swap(partial_);
   }
-  if (result.too_long) {
-    result.lines += TooLong(max_line_bytes, output).lines;
-  }
-  return result;
+  if (answer.line_too_long) Refuse(limits, output);
+  answer.bytes = output;
+  return answer;
 }
 
-LineCodec::Result LineCodec::Finish(std::size_t max_line_bytes,
-                                    std::string& output) {
-  if (partial_.empty()) return {};
+Codec::Answer LineCodec::Finish(const Limits& limits, std::string& buffer) {
+  Answer answer;
+  std::string& output = buffer;
+  output.clear();
+  if (partial_.empty()) return answer;
   // Without an LF a CR is a byte like any other.
-  if (partial_.size() > max_line_bytes) return TooLong(max_line_bytes, output);
-  AppendAnswer(partial_, output);
+  if (partial_.size() > limits.max_line_bytes) {
+    answer.line_too_long = true;
+    Refuse(limits, output);
+  } else {
+    AppendAnswer(partial_, output);
+    answer.lines = 1;
+  }
   std::string().swap(partial_);
-  return {.consumed = 0, .lines = 1, .too_long = false};
+  answer.bytes = output;
+  return answer;
 }
 
-LineCodec::Result LineCodec::TooLong(std::size_t max_line_bytes,
-                                     std::string& output) {
-  absl::StrAppend(&output, "ERROR line exceeds ", max_line_bytes, " bytes\n");
+void LineCodec::Refuse(const Limits& limits, std::string& output) {
+  absl::StrAppend(&output, "ERROR line exceeds ", limits.max_line_bytes,
+                  " bytes\n");
   std::string().swap(partial_);
-  return {.consumed = 0, .lines = 0, .too_long = true};
 }
 
 }  // namespace echod

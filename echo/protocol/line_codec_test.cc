@@ -3,11 +3,13 @@
 #include "echo/protocol/line_codec.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <random>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "echo/protocol/codec.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -15,25 +17,27 @@ namespace {
 
 constexpr std::size_t kNoLimit = std::size_t{1} << 40;
 
-// What a codec makes of `input`, taken in whole.
+// A codec, and everything it has answered. Each input is taken whole.
 struct Conversation {
   explicit Conversation(std::size_t limit = 64 * 1024)
-      : max_line_bytes(limit) {}
+      : limits{.max_line_bytes = limit,
+               .batch_bytes = kNoLimit,
+               .extra_bytes = kNoLimit} {}
 
-  LineCodec::Result Take(absl::string_view input) {
-    const LineCodec::Result result =
-        codec.Answer(input, max_line_bytes, kNoLimit, output);
-    lines += result.lines;
-    return result;
+  Codec::Answer Take(absl::string_view input) {
+    return Noted(codec.Receive(input, limits, buffer));
   }
-  LineCodec::Result Finish() {
-    const LineCodec::Result result = codec.Finish(max_line_bytes, output);
-    lines += result.lines;
-    return result;
+  Codec::Answer Finish() { return Noted(codec.Finish(limits, buffer)); }
+
+  Codec::Answer Noted(const Codec::Answer& answer) {
+    absl::StrAppend(&output, answer.bytes);
+    lines += answer.lines;
+    return answer;
   }
 
-  const std::size_t max_line_bytes;
+  Codec::Limits limits;
   LineCodec codec;
+  std::string buffer = "not empty";
   std::string output;
   std::int64_t lines = 0;
 };
@@ -102,11 +106,11 @@ TEST(LineCodecTest, TheSplitDoesNotMatter) {
 TEST(LineCodecTest, ALineOfExactlyTheLimitIsAnsweredHoweverItEnds) {
   for (const char* end : {"\n", "\r\n"}) {
     Conversation whole(4);
-    EXPECT_FALSE(whole.Take(absl::StrCat("1234", end)).too_long);
+    EXPECT_FALSE(whole.Take(absl::StrCat("1234", end)).line_too_long);
     EXPECT_EQ(whole.output, "YOU SAID 1234\n");
     Conversation split(4);
     for (const char byte : absl::StrCat("1234", end)) {
-      ASSERT_FALSE(split.Take(absl::string_view(&byte, 1)).too_long);
+      ASSERT_FALSE(split.Take(absl::string_view(&byte, 1)).line_too_long);
     }
     EXPECT_EQ(split.output, "YOU SAID 1234\n");
   }
@@ -117,13 +121,14 @@ TEST(LineCodecTest, OneByteMoreIsTooLongHoweverItComes) {
        {"12345\n", "12345\r\n", "12345", "1234\r\r", "1234\rx"}) {
     Conversation whole(4);
     whole.Take("ok\n");
-    EXPECT_TRUE(whole.Take(line).too_long) << line;
+    EXPECT_TRUE(whole.Take(line).line_too_long) << line;
     EXPECT_EQ(whole.output, "YOU SAID ok\nERROR line exceeds 4 bytes\n");
     EXPECT_EQ(whole.lines, 1);
     Conversation split(4);
     bool too_long = false;
     for (const char byte : absl::string_view(line)) {
-      too_long = too_long || split.Take(absl::string_view(&byte, 1)).too_long;
+      too_long =
+          too_long || split.Take(absl::string_view(&byte, 1)).line_too_long;
       if (too_long) break;
     }
     EXPECT_TRUE(too_long) << line;
@@ -133,37 +138,49 @@ TEST(LineCodecTest, OneByteMoreIsTooLongHoweverItComes) {
 
 TEST(LineCodecTest, ACarriageReturnThatEndsTheInputCounts) {
   Conversation talk(4);
-  EXPECT_FALSE(talk.Take("1234\r").too_long);
-  EXPECT_TRUE(talk.Finish().too_long);
+  EXPECT_FALSE(talk.Take("1234\r").line_too_long);
+  EXPECT_TRUE(talk.Finish().line_too_long);
   EXPECT_EQ(talk.output, "ERROR line exceeds 4 bytes\n");
 }
 
 TEST(LineCodecTest, ALoweredLimitHoldsForTheLineUnderWay) {
-  LineCodec codec;
-  std::string output;
-  codec.Answer("12345678", 100, kNoLimit, output);
-  EXPECT_TRUE(codec.Answer("9\n", 4, kNoLimit, output).too_long);
-  EXPECT_EQ(output, "ERROR line exceeds 4 bytes\n");
+  Conversation talk(100);
+  talk.Take("12345678");
+  talk.limits.max_line_bytes = 4;
+  EXPECT_TRUE(talk.Take("9\n").line_too_long);
+  EXPECT_EQ(talk.output, "ERROR line exceeds 4 bytes\n");
 }
 
-TEST(LineCodecTest, StopsBetweenLinesWhenTheOutputIsFull) {
-  LineCodec codec;
-  std::string output;
+TEST(LineCodecTest, StopsBetweenLinesWhenTheBatchIsFull) {
+  Conversation talk;
   absl::string_view input = "one\ntwo\nthree\nhalf";
-  LineCodec::Result result = codec.Answer(input, 100, 14, output);
-  EXPECT_EQ(result.consumed, 8u);
-  EXPECT_EQ(result.lines, 2);
-  EXPECT_EQ(output, "YOU SAID one\nYOU SAID two\n");
-  input.remove_prefix(result.consumed);
-  output.clear();
-  result = codec.Answer(input, 100, 15, output);
-  EXPECT_EQ(result.consumed, 6u);
-  input.remove_prefix(result.consumed);
-  output.clear();
-  result = codec.Answer(input, 100, 15, output);
-  EXPECT_EQ(result.consumed, 4u);
-  EXPECT_EQ(codec.partial_bytes(), 4u);
-  EXPECT_EQ(output, "");
+  talk.limits.batch_bytes = 14;
+  Codec::Answer answer = talk.Take(input);
+  EXPECT_EQ(answer.consumed, 8u);
+  EXPECT_EQ(answer.lines, 2);
+  EXPECT_EQ(answer.bytes, "YOU SAID one\nYOU SAID two\n");
+  input.remove_prefix(answer.consumed);
+  talk.limits.batch_bytes = 15;
+  answer = talk.Take(input);
+  EXPECT_EQ(answer.consumed, 6u);
+  input.remove_prefix(answer.consumed);
+  answer = talk.Take(input);
+  EXPECT_EQ(answer.consumed, 4u);
+  EXPECT_EQ(talk.codec.partial_bytes(), 4u);
+  EXPECT_EQ(answer.bytes, "");
+}
+
+// An answer is nine bytes longer than its line and LF.
+TEST(LineCodecTest, StopsBetweenLinesWhenThereIsNoRoomForMore) {
+  Conversation talk;
+  talk.limits.extra_bytes = 10;
+  EXPECT_EQ(talk.Take("one\ntwo\nthree\n").consumed, 8u);
+  talk.limits.extra_bytes = 9;
+  EXPECT_EQ(talk.Take("one\ntwo\nthree\n").consumed, 4u);
+  talk.limits.extra_bytes = 0;
+  EXPECT_EQ(talk.Take("one\ntwo\nthree\n").consumed, 0u);
+  EXPECT_EQ(talk.Take("half").consumed, 0u);
+  EXPECT_EQ(talk.codec.partial_bytes(), 0u);
 }
 
 }  // namespace

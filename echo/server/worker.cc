@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "echo/base/check.h"
-#include "echo/base/logging.h"
 #include "echo/base/resource_error.h"
+#include "echo/net/plain_transport.h"
 
 namespace echod {
 
@@ -32,10 +32,8 @@ Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
       clock_(clock),
       own_loop_(std::move(own)),
       loop_(loop != nullptr ? *loop : *own_loop_),
-      context_(loop_, clock, index,
-               [this](Connection& connection, CloseReason reason) {
-                 OnClosed(connection, reason);
-               }),
+      context_(loop_, clock, index, {&counters_, &log_},
+               [this](Connection& connection) { OnEnded(connection); }),
       jobs_(loop_) {}
 
 Worker::~Worker() {
@@ -153,17 +151,13 @@ void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
   WorkerListener& listener = ListenerOf(accepted.listener_id);
   const std::uint64_t number = accepted.number;
-  if (LogsDebug()) {
-    LogDebug(absl::StrCat("connection ", number, " opened by ",
-                          accepted.remote.ToString(), " on listener ",
-                          accepted.listener_id));
-  }
   // Numbers grow, so the place is at the end.
   const auto place = connections_.emplace_hint(
       connections_.end(), number,
-      std::make_unique<Connection>(listener, number, accepted.generation,
-                                   std::move(accepted.socket),
-                                   accepted.remote));
+      std::make_unique<Connection>(
+          listener, number, accepted.generation,
+          std::make_unique<PlainTransport>(loop_, std::move(accepted.socket)),
+          accepted.remote));
   place->second->Start();
   if (!drain_deadline_.has_value()) return;
   if (Connection* const connection = Find(number)) {
@@ -189,14 +183,9 @@ Connection* Worker::Find(std::uint64_t number) {
   return found == connections_.end() ? nullptr : found->second.get();
 }
 
-void Worker::OnClosed(Connection& connection, CloseReason reason) {
+void Worker::OnEnded(Connection& connection) {
   ECHOD_DCHECK(loop_.InLoopThread());
   const WorkerListener& listener = connection.listener();
-  listener.stats->closed[static_cast<std::size_t>(reason)].Add(1);
-  if (LogsDebug()) {
-    LogDebug(absl::StrCat("connection ", connection.number(),
-                          " closed: ", CloseReasonName(reason)));
-  }
   listener.all_stats->open_by_address.Remove(connection.remote());
   for (SweepInProgress* const sweep : spread_sweeps_) {
     const std::uint64_t number = connection.number();

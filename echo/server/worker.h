@@ -25,7 +25,9 @@
 #include "echo/event/event_loop.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
+#include "echo/session/connection_context.h"
 #include "echo/session/listener_stats.h"
+#include "echo/session/session_counters.h"
 
 namespace echod {
 
@@ -159,7 +161,7 @@ class Worker {
          EventLoop* loop);
   void Run();
   void CloseAll();
-  void OnClosed(Connection& connection, CloseReason reason);
+  void OnEnded(Connection& connection);
   WorkerListener& ListenerOf(const std::string& id);
   Progress Continue(SweepInProgress& sweep, Budget& budget);
   // Whether all have been counted.
@@ -180,6 +182,8 @@ class Worker {
   std::thread thread_;
 
   // Loop thread only.
+  SessionCounters counters_;
+  SessionLog log_;
   ConnectionContext context_;
   absl::btree_map<std::string, std::unique_ptr<WorkerListener>> listeners_;
   absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;

@@ -2,96 +2,50 @@
 
 #include "echo/session/connection.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <utility>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "echo/net/tcp_info.h"
+#include "absl/types/span.h"
 
 namespace echod {
 namespace {
 
-// One read, and with it what one connection may take of a loop's turn.
-constexpr std::int64_t kReadBytes = 64 * 1024;
-
 // Answers are handed to the kernel in batches of about this size.
-constexpr std::int64_t kAnswerBatchBytes = 64 * 1024;
+constexpr std::size_t kAnswerBatchBytes = 64 * 1024;
 
-// So many connections may end, or be looked at, between two looks at the
-// sockets.
-constexpr std::size_t kDeadlinesInATurn = 256;
-
-// What a single line may leave of memory in the worker's batch buffer.
+// What a single answer may leave of memory in the worker's batch buffer.
 constexpr std::size_t kAnswersKeptBytes = 1024 * 1024;
 
 // How long a peer may take to read the error about its line.
 constexpr std::chrono::seconds kErrorTimeout{10};
 
-// The system's fault, and it may pass.
-bool IsShortage(int error) { return error == ENOMEM || error == ENOBUFS; }
-
 }  // namespace
 
-ConnectionContext::ConnectionContext(EventLoop& event_loop, Clock& time,
-                                     int worker, ClosedCallback closed)
-    : loop(event_loop),
-      clock(time),
-      worker_index(worker),
-      on_closed(std::move(closed)),
-      read_buffer(static_cast<std::size_t>(kReadBytes)),
-      wall_epoch_(time.WallNow() -
-                  absl::FromChrono(time.MonotonicNow().time_since_epoch())),
-      wheel_(time.MonotonicNow()),
-      tick_(event_loop, [this] { OnTick(); }) {}
-
-void ConnectionContext::Schedule(Connection& connection,
-                                 MonotonicTime deadline) {
-  wheel_.Schedule(connection, deadline);
-  if (!tick_.armed()) tick_.Arm(absl::FromChrono(DeadlineWheel::kTick));
-}
-
-void ConnectionContext::OnTick() {
-  const bool all = wheel_.Advance(
-      clock.MonotonicNow(), kDeadlinesInATurn, [](DeadlineWheel::Entry& entry) {
-        static_cast<Connection&>(entry).OnDeadline();
-      });
-  if (wheel_.empty()) return;
-  tick_.Arm(all ? absl::FromChrono(DeadlineWheel::kTick)
-                : absl::ZeroDuration());
-}
-
-EchoState::EchoState(WorkerListener& from, UniqueFd socket)
-    : FdWatcher(std::move(socket)),
-      mode_(from.settings.mode),
+EchoState::EchoState(WorkerListener& from, std::unique_ptr<Transport> through)
+    : transport_(std::move(through)),
       listener_(from),
-      last_active_(from.context->clock.MonotonicNow()) {}
+      codec_(NewCodec(from.settings.mode)),
+      last_active_(from.context->clock().MonotonicNow()) {}
 
 Connection::Connection(WorkerListener& listener, std::uint64_t number,
-                       std::int64_t generation, UniqueFd socket,
+                       std::int64_t generation,
+                       std::unique_ptr<Transport> transport,
                        const SocketAddress& remote)
-    : EchoState(listener, std::move(socket)),
+    : EchoState(listener, std::move(transport)),
       number_(number),
       generation_(generation),
       remote_(remote),
-      created_(last_active_),
-      output_(listener.context->loop, fd(), *this) {
-  stats().accepted.Add(1);
-  stats().active.Add(1);
-}
-
-Connection::~Connection() {
-  stats().bytes_buffered.Add(-BufferedBytes());
-  stats().active.Add(-1);
-  SetReading(false);
+      created_(last_active_) {
+  transport_->SetObserver(*this);
+  read_stops_ = static_cast<std::uint8_t>(ReadStop::kNotStarted);
 }
 
 void Connection::Start() {
-  SetReading(true);
+  context().NotifyOpened(*this);
+  AllowReading(ReadStop::kNotStarted);
   ScheduleDeadline();
   Settle();
 }
@@ -102,7 +56,6 @@ void Connection::OnReadable() {
 }
 
 void Connection::OnOutputTaken(std::int64_t bytes) {
-  waiting_bytes_ -= bytes;
   bytes_sent_ += bytes;
   stats().bytes_buffered.Add(-bytes);
   stats().bytes_sent.Add(bytes);
@@ -116,8 +69,8 @@ void Connection::OnOutputLow() {
   Settle();
 }
 
-void Connection::OnOutputFailed(int error) {
-  if (IsShortage(error)) {
+void Connection::OnOutputFailed(Transport::Failure failure) {
+  if (failure == Transport::Failure::kShortage) {
     BackOff(write_shortage_, stall_from_);
   } else {
     End(CloseReason::kPeerReset, /*reset=*/true);
@@ -126,170 +79,177 @@ void Connection::OnOutputFailed(int error) {
 }
 
 void Connection::Read() {
+  using Status = Transport::ReadResult::Status;
   std::vector<char>& buffer = context().read_buffer;
-  // No more than there is room for, should the kernel take nothing of it.
+  // No more than there is room for, should the kernel accept nothing of it.
   const std::int64_t size =
-      state_ == State::kClosing
-          ? kReadBytes
-          : std::clamp<std::int64_t>(Room(), 1, kReadBytes);
-  const ssize_t received =
-      recv(fd(), buffer.data(), static_cast<std::size_t>(size), 0);
-  if (received > 0) {
-    bytes_received_ += received;
-    stats().bytes_received.Add(received);
-    Touch();
-    if (state_ == State::kClosing) return;  // thrown away
-    AnswerBytes({buffer.data(), static_cast<std::size_t>(received)});
-    return;
-  }
-  if (received == 0) {
-    OnEndOfFile();
-  } else if (IsShortage(errno)) {
-    SetReading(false);
-    BackOff(read_shortage_, last_active_);
-  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    End(CloseReason::kPeerReset, /*reset=*/true);
+      IsAnswering(state_)
+          ? std::clamp<std::int64_t>(Room(), 1, static_cast<int>(kReadBytes))
+          : static_cast<int>(kReadBytes);
+  const Transport::ReadResult result = transport_->Read(
+      absl::MakeSpan(buffer.data(), static_cast<std::size_t>(size)));
+  switch (result.status) {
+    case Status::kBytes:
+      bytes_received_ += static_cast<std::int64_t>(result.bytes);
+      stats().bytes_received.Add(static_cast<std::int64_t>(result.bytes));
+      Touch();
+      // Otherwise discarded.
+      if (IsAnswering(state_)) Answer({buffer.data(), result.bytes});
+      break;
+    case Status::kWouldBlock:
+      break;
+    case Status::kEnd:
+      OnEndOfFile();
+      break;
+    case Status::kShortage:
+      StopReading(ReadStop::kShortage);
+      BackOff(read_shortage_, last_active_);
+      break;
+    case Status::kLost:
+      End(CloseReason::kPeerReset, /*reset=*/true);
+      break;
   }
 }
 
 void Connection::OnEndOfFile() {
-  SetReading(false);
-  remote_closed_ = true;
-  if (state_ == State::kOpen || state_ == State::kDraining) {
-    state_ = State::kRemoteHalfClosed;
+  StopReading(ReadStop::kEndOfFile);
+  const bool was_answering = IsAnswering(state_);
+  Move(ConnectionEvent::kEndOfFile);
+  if (was_answering) {
     reason_ = CloseReason::kPeerClosed;
-    context().answers.clear();
-    const LineCodec::Result result = codec_.Finish(
-        static_cast<std::size_t>(listener_.settings.max_line_bytes),
-        context().answers);
-    lines_echoed_ += result.lines;
-    stats().lines_echoed.Add(result.lines);
-    if (result.too_long) reason_ = CloseReason::kLineTooLong;
-    if (!context().answers.empty() && !Send(context().answers)) return;
+    const Codec::Answer answer =
+        codec_->Finish(LimitsFor(Room()), context().answers);
+    Count(answer);
+    if (answer.line_too_long) reason_ = CloseReason::kLineTooLong;
+    if (!answer.bytes.empty() && !Send(answer.bytes)) return;
   }
   Proceed();
 }
 
-void Connection::AnswerBytes(absl::string_view bytes) {
-  if (mode_ == EchoMode::kRaw) {
-    if (!Send(bytes)) return;
-  } else {
-    AnswerLines(bytes);
-  }
-  if (ended_ || state_ == State::kClosing) return;
-  PauseIfFull();
-  if (state_ == State::kDraining) Proceed();
+Codec::Limits Connection::LimitsFor(std::int64_t extra_bytes) const {
+  return {.max_line_bytes =
+              static_cast<std::size_t>(listener_.settings.max_line_bytes),
+          .batch_bytes = kAnswerBatchBytes,
+          .extra_bytes =
+              static_cast<std::size_t>(std::max<std::int64_t>(extra_bytes, 0))};
 }
 
-void Connection::AnswerLines(absl::string_view bytes) {
+void Connection::Count(const Codec::Answer& answer) {
+  if (answer.lines == 0) return;
+  lines_echoed_ += answer.lines;
+  stats().lines_echoed.Add(answer.lines);
+}
+
+void Connection::Answer(absl::string_view bytes) {
   std::string& answers = context().answers;
   while (!bytes.empty()) {
-    // An answer is longer than its line, an empty line's ten times: so a peer
-    // that does not read could make one read's worth of lines into a lot. What
-    // there is no room for is held back as it came.
+    // An answer may be longer than its input (that to an empty line is ten
+    // times as long), so a peer that does not read could turn one read into a
+    // lot of output. Input whose answer has no room is held back as it came.
     const std::int64_t room = Room() - static_cast<std::int64_t>(bytes.size());
-    if (room <= 0 && waiting_bytes_ > 0) {
+    const Codec::Answer answer = codec_->Receive(
+        bytes,
+        LimitsFor(WaitingBytes() > 0 ? room : std::max<std::int64_t>(room, 1)),
+        answers);
+    Count(answer);
+    if (!answer.bytes.empty() && !Send(answer.bytes)) return;
+    if (answer.line_too_long) {
+      CutOffAt(context().clock().MonotonicNow() + kErrorTimeout,
+               CloseReason::kLineTooLong);
+      Flush(ConnectionEvent::kLineTooLong, CloseReason::kLineTooLong);
+      return;
+    }
+    if (answer.consumed == 0) {
       held_.assign(bytes.data(), bytes.size());
       stats().bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
       Pause();
       break;
     }
-    answers.clear();
-    const LineCodec::Result result = codec_.Answer(
-        bytes, static_cast<std::size_t>(listener_.settings.max_line_bytes),
-        static_cast<std::size_t>(
-            std::clamp<std::int64_t>(room, 1, kAnswerBatchBytes)),
-        answers);
-    bytes.remove_prefix(result.consumed);
-    lines_echoed_ += result.lines;
-    stats().lines_echoed.Add(result.lines);
-    if (!answers.empty() && !Send(answers)) return;
-    if (result.too_long) {
-      CutOffAt(context().clock.MonotonicNow() + kErrorTimeout,
-               CloseReason::kLineTooLong);
-      BeginClosing(CloseReason::kLineTooLong);
-      return;
-    }
+    bytes.remove_prefix(answer.consumed);
   }
   if (answers.capacity() > kAnswersKeptBytes) std::string().swap(answers);
+  PauseIfFull();
+  if (state_ == ConnectionState::kDraining) Proceed();
 }
 
 bool Connection::Send(absl::string_view bytes) {
-  if (waiting_bytes_ == 0) {
-    const ssize_t sent = send(fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent >= 0) {
-      bytes_sent_ += sent;
-      stats().bytes_sent.Add(sent);
-      bytes.remove_prefix(static_cast<std::size_t>(sent));
-    } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR &&
-               !IsShortage(errno)) {
-      End(CloseReason::kPeerReset, /*reset=*/true);
-      return false;
-    }
+  using Status = Transport::WriteResult::Status;
+  const bool waited = WaitingBytes() > 0;
+  const Transport::WriteResult result = transport_->Write(bytes);
+  if (result.status != Status::kAccepted) {
+    End(result.status == Status::kLost ? CloseReason::kPeerReset
+                                       : CloseReason::kResourceExhausted,
+        /*reset=*/true);
+    return false;
   }
-  if (!bytes.empty()) {
-    if (waiting_bytes_ == 0) BeginToWait();
-    if (!output_.Append(bytes)) {
-      End(CloseReason::kResourceExhausted, /*reset=*/true);
-      return false;
-    }
-    waiting_bytes_ += static_cast<std::int64_t>(bytes.size());
-    stats().bytes_buffered.Add(static_cast<std::int64_t>(bytes.size()));
+  if (result.sent > 0) {
+    bytes_sent_ += result.sent;
+    stats().bytes_sent.Add(result.sent);
+  }
+  const auto waits = static_cast<std::int64_t>(bytes.size()) - result.sent;
+  if (waits > 0) {
+    stats().bytes_buffered.Add(waits);
+    if (!waited) BeginToWait();
   }
   return true;
 }
 
 std::int64_t Connection::Room() const {
-  return listener_.settings.max_buffered_bytes - waiting_bytes_;
+  return listener_.settings.max_buffered_bytes - WaitingBytes();
 }
 
 void Connection::PauseIfFull() {
   // Reads that have to be small would make it slow.
   const std::int64_t limit = listener_.settings.max_buffered_bytes;
-  if (Room() < std::min(kReadBytes, limit - limit / 2)) Pause();
+  if (Room() < std::min<std::int64_t>(kReadBytes, limit - limit / 2)) Pause();
 }
 
 void Connection::Pause() {
-  if (paused_) return;
-  paused_ = true;
-  stats().read_pauses.Add(1);
-  SetReading(false);
-  output_.SetLowWatermark(
+  if (IsStopped(ReadStop::kBackPressure)) return;
+  StopReading(ReadStop::kBackPressure);
+  transport_->SetLowWatermark(
       static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2));
+  context().NotifyPaused(*this);
 }
 
 void Connection::ResumeIfRoom() {
-  if (!paused_ || ended_ ||
-      waiting_bytes_ > listener_.settings.max_buffered_bytes / 2) {
+  if (!IsStopped(ReadStop::kBackPressure) || ended() ||
+      WaitingBytes() > listener_.settings.max_buffered_bytes / 2) {
     return;
   }
-  paused_ = false;
-  output_.SetLowWatermark(0);
-  SetReading(true);
-  if (!ended_ && !held_.empty()) {
-    const std::string held = std::exchange(held_, std::string());
-    stats().bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
-    AnswerBytes(held);  // may pause again
-  }
+  Resume();
+  if (ended() || held_.empty()) return;
+  const std::string held = std::exchange(held_, std::string());
+  stats().bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
+  Answer(held);  // may pause again
 }
 
-void Connection::SetReading(bool reading) {
-  if (reading == reading_) return;
-  if (!reading) {
-    Stop(context().loop.read_poller());
-  } else if (!FdWatcher::Start(context().loop.read_poller())) {
+void Connection::Resume() {
+  if (!IsStopped(ReadStop::kBackPressure)) return;
+  transport_->SetLowWatermark(0);
+  AllowReading(ReadStop::kBackPressure);
+  if (!ended()) context().NotifyResumed(*this);
+}
+
+void Connection::StopReading(ReadStop why) {
+  if (read_stops_ == 0) transport_->StopReading();
+  read_stops_ |= static_cast<std::uint8_t>(why);
+}
+
+void Connection::AllowReading(ReadStop why) {
+  if (!IsStopped(why)) return;
+  read_stops_ &= static_cast<std::uint8_t>(~static_cast<std::uint8_t>(why));
+  if (read_stops_ == 0 && !ended() && !transport_->StartReading()) {
     End(CloseReason::kResourceExhausted, /*reset=*/true);
-    return;
   }
-  reading_ = reading;
 }
 
 void Connection::OnSettingsChanged() {
-  if (paused_) {
-    output_.SetLowWatermark(
+  if (IsStopped(ReadStop::kBackPressure)) {
+    transport_->SetLowWatermark(
         static_cast<std::size_t>(listener_.settings.max_buffered_bytes / 2));
     ResumeIfRoom();
-  } else if (state_ != State::kClosing && !remote_closed_) {
+  } else if (IsAnswering(state_)) {
     PauseIfFull();
   }
   ScheduleDeadline();
@@ -297,11 +257,11 @@ void Connection::OnSettingsChanged() {
 }
 
 std::int64_t Connection::BufferedBytes() const {
-  return waiting_bytes_ + static_cast<std::int64_t>(held_.size());
+  return WaitingBytes() + static_cast<std::int64_t>(held_.size());
 }
 
 std::int64_t Connection::UnansweredBytes() const {
-  return static_cast<std::int64_t>(codec_.partial_bytes() + held_.size());
+  return static_cast<std::int64_t>(codec_->partial_bytes() + held_.size());
 }
 
 ConnectionInfo Connection::Describe(bool with_tcp_info) const {
@@ -309,18 +269,18 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.number = number_;
   info.listener_id = listener_.id;
   info.listener_generation = generation_;
-  info.worker = context().worker_index;
-  info.state = state_;
+  info.worker = context().worker_index();
+  info.state = PublicState(state_);
   info.remote_address = remote_.ToString();
-  info.local_address = LocalAddress(fd()).ToString();
+  info.local_address = transport_->LocalAddress().ToString();
   info.create_time = context().WallTime(created_);
   info.last_active_time = context().WallTime(last_active_);
   info.bytes_received = bytes_received_;
   info.bytes_sent = bytes_sent_;
   info.bytes_buffered = BufferedBytes();
   info.lines_echoed = lines_echoed_;
-  info.reading_paused = paused_;
-  if (with_tcp_info) info.tcp_info = ReadTcpInfo(fd());
+  info.reading_paused = IsStopped(ReadStop::kBackPressure);
+  if (with_tcp_info) info.tcp_info = transport_->Info();
   return info;
 }
 

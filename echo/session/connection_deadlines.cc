@@ -3,13 +3,10 @@
 // How long a connection may live, rest, keep its output waiting, take to end,
 // and be short of memory.
 
-#include <poll.h>
-
 #include <algorithm>
 #include <chrono>
 
 #include "absl/time/time.h"
-#include "echo/net/tcp_info.h"
 #include "echo/session/connection.h"
 
 namespace echod {
@@ -34,26 +31,22 @@ MonotonicTime After(MonotonicTime start, absl::Duration timeout) {
 }  // namespace
 
 void Connection::BeginToWait() {
-  stall_from_ = context().clock.MonotonicNow();
+  stall_from_ = context().clock().MonotonicNow();
   if (listener_.settings.write_stall_timeout <= absl::ZeroDuration()) return;
-  acknowledged_seen_ = AcknowledgedBytes();
-  // Nothing waits yet, but will before the loop turns.
-  context().Schedule(
-      *this,
-      std::min(After(stall_from_, listener_.settings.write_stall_timeout),
-               NextDeadline()));
+  confirmed_seen_ = ConfirmedBytes();
+  ScheduleDeadline();
 }
 
 void Connection::OnDeadline() {
-  const MonotonicTime now = context().clock.MonotonicNow();
+  const MonotonicTime now = context().clock().MonotonicNow();
   if (retry_at_ <= now) {
     Retry();
   } else if (hard_deadline_ <= now) {
     OnHardDeadline(now);
-  } else if (linger_deadline_ <= now) {
-    Linger();
+  } else if (delivery_deadline_ <= now) {
+    CheckDelivery();
   } else if (std::min(StallDeadline(), IdleDeadline()) <= now) {
-    OnPatienceOver(now);
+    OnTimeout(now);
   } else if (AgeDeadline() <= now) {
     BeginDraining(CloseReason::kMaxAge, now + kAgeGrace);
   } else {
@@ -62,10 +55,11 @@ void Connection::OnDeadline() {
   Settle();
 }
 
-void Connection::OnPatienceOver(MonotonicTime now) {
+void Connection::OnTimeout(MonotonicTime now) {
   NoteProgress(now);
   const bool stalled = StallDeadline() <= now;
-  if ((!stalled && IdleDeadline() > now) || LoopIsBehind()) {
+  if ((!stalled && IdleDeadline() > now) ||
+      (read_stops_ == 0 && transport_->HasInput())) {
     ScheduleDeadline();
   } else if (stalled) {
     End(CloseReason::kWriteStall, /*reset=*/true);
@@ -73,7 +67,7 @@ void Connection::OnPatienceOver(MonotonicTime now) {
     // What waits for a peer that takes nothing must not wait in the kernel,
     // too.
     End(CloseReason::kIdleTimeout,
-        /*reset=*/waiting_bytes_ > 0 || UnacknowledgedBytes() > 0);
+        /*reset=*/WaitingBytes() > 0 || transport_->UnconfirmedBytes() > 0);
   }
 }
 
@@ -82,21 +76,16 @@ void Connection::NoteProgress(MonotonicTime now) {
   // asks for more: what it has confirmed counts, too. The time of the last
   // confirmation alone tells nothing, since a full window's probes are
   // answered.
-  const std::int64_t acknowledged = AcknowledgedBytes();
-  if (acknowledged <= acknowledged_seen_) return;
-  acknowledged_seen_ = acknowledged;
-  const MonotonicTime last = now - SinceLastAcknowledgement(fd());
+  const std::int64_t confirmed = ConfirmedBytes();
+  if (confirmed <= confirmed_seen_) return;
+  confirmed_seen_ = confirmed;
+  const MonotonicTime last = now - transport_->SinceLastConfirmation();
   last_active_ = std::max(last_active_, last);
   stall_from_ = std::max(stall_from_, last);
 }
 
-bool Connection::LoopIsBehind() const {
-  pollfd socket = {.fd = fd(), .events = POLLIN, .revents = 0};
-  return reading_ && poll(&socket, 1, 0) == 1;
-}
-
 void Connection::BackOff(Shortage& shortage, MonotonicTime success) {
-  const MonotonicTime now = context().clock.MonotonicNow();
+  const MonotonicTime now = context().clock().MonotonicNow();
   if (shortage.from < success || shortage.last + 2 * kLongestBackOff < now) {
     shortage.from = now;
   }
@@ -114,8 +103,9 @@ void Connection::BackOff(Shortage& shortage, MonotonicTime success) {
 
 void Connection::Retry() {
   retry_at_ = MonotonicTime::max();
-  if (!paused_ && !remote_closed_) SetReading(true);
-  if (!output_.Resume()) End(CloseReason::kResourceExhausted, /*reset=*/true);
+  AllowReading(ReadStop::kShortage);
+  if (!transport_->ResumeOutput())
+    End(CloseReason::kResourceExhausted, /*reset=*/true);
   ScheduleDeadline();
 }
 
@@ -126,19 +116,14 @@ void Connection::ScheduleDeadline() {
 }
 
 MonotonicTime Connection::NextDeadline() const {
-  return std::min({hard_deadline_, linger_deadline_, retry_at_, IdleDeadline(),
-                   StallDeadline(), AgeDeadline()});
+  return std::min({hard_deadline_, delivery_deadline_, retry_at_,
+                   IdleDeadline(), StallDeadline(), AgeDeadline()});
 }
 
-// One that is ending already has a deadline for that, and who is cut off then
-// counts as that: the others hold only until it begins to.
-bool Connection::IsEnding() const {
-  return hard_deadline_ != MonotonicTime::max();
-}
-
-// Nor do they hold against a peer that could not be heard.
+// The timeouts do not apply to a peer whose bytes could not be read for want of
+// memory, either.
 bool Connection::IsJudged() const {
-  return !IsEnding() && retry_at_ == MonotonicTime::max();
+  return !IsEnding(state_) && retry_at_ == MonotonicTime::max();
 }
 
 MonotonicTime Connection::IdleDeadline() const {
@@ -147,12 +132,12 @@ MonotonicTime Connection::IdleDeadline() const {
 }
 
 MonotonicTime Connection::StallDeadline() const {
-  if (!IsJudged() || waiting_bytes_ == 0) return MonotonicTime::max();
+  if (!IsJudged() || WaitingBytes() == 0) return MonotonicTime::max();
   return After(stall_from_, listener_.settings.write_stall_timeout);
 }
 
 MonotonicTime Connection::AgeDeadline() const {
-  if (IsEnding()) return MonotonicTime::max();
+  if (IsEnding(state_)) return MonotonicTime::max();
   return After(created_, listener_.settings.max_connection_age);
 }
 

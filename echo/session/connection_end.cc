@@ -1,34 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How a connection ends: see "One connection, from SYN to FIN" in
-// docs/architecture.md, from step 8 on.
+// How a connection ends: the actions that belong to the transitions of
+// connection_state.h.
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
-#include <algorithm>
 #include <chrono>
 #include <string>
 
 #include "echo/control/close_reason.h"
-#include "echo/net/tcp_info.h"
 #include "echo/session/connection.h"
 
 namespace echod {
 namespace {
 
-// How long a peer that has got everything and a FIN may take to close, too. Its
-// late bytes are thrown away meanwhile; to close at once would answer them with
-// a reset, and that could overtake what it has not read yet.
+// How long kLingering may last.
 constexpr std::chrono::seconds kLinger{2};
 
-// How often to look whether the peer's kernel has got everything.
+// How often to look whether the peer's kernel has everything.
 constexpr std::chrono::milliseconds kDeliveryPoll{100};
 
-// How late a hard deadline must be noticed to tell that the process was
-// stopped, or the machine; and how long it then has for what has come
-// meanwhile.
+// A hard deadline that is noticed so late tells that the process was stopped,
+// or the machine; and how long what has come meanwhile has then.
 constexpr std::chrono::seconds kOverslept{1};
 constexpr std::chrono::milliseconds kCatchUp{500};
 
@@ -41,13 +32,11 @@ void Connection::Drain(CloseReason reason, MonotonicTime deadline) {
 
 void Connection::BeginDraining(CloseReason reason, MonotonicTime deadline) {
   CutOffAt(deadline, CloseReason::kDrainDeadline);
-  if (state_ == State::kOpen) {
-    state_ = State::kDraining;
+  if (state_ == ConnectionState::kOpen) {
     reason_ = reason;
-    int queued = 0;
-    ioctl(fd(), FIONREAD, &queued);
-    drain_target_ = bytes_received_ + queued;
+    drain_target_ = bytes_received_ + transport_->UnreadBytes();
   }
+  Move(ConnectionEvent::kDrain);
   ScheduleDeadline();
   Proceed();
 }
@@ -59,62 +48,70 @@ void Connection::CutOffAt(MonotonicTime deadline, CloseReason reason) {
 }
 
 void Connection::Proceed() {
-  if (ended_) return;
-  if (state_ == State::kDraining &&
+  if (state_ == ConnectionState::kDraining &&
       bytes_received_ - UnansweredBytes() >= drain_target_) {
-    BeginClosing(reason_);
+    Flush(ConnectionEvent::kAnswered, reason_);
     return;
   }
-  if (waiting_bytes_ > 0 || !held_.empty()) return;
-  if (fin_sent_) {
-    if (remote_closed_) Linger();
-    return;
-  }
-  // The kernel delivers what it has after the socket is closed; but not where
-  // the network goes with the process, as in a container: so a drain waits.
-  if (remote_closed_ && (!IsEnding() || UnacknowledgedBytes() == 0)) {
-    End(reason_, /*reset=*/false);
-  } else if (remote_closed_ || state_ == State::kClosing) {
-    state_ = State::kClosing;
-    fin_sent_ = true;
-    shutdown(fd(), SHUT_WR);
-    Linger();
+  if (BufferedBytes() > 0) return;
+  switch (state_) {
+    case ConnectionState::kHalfClosed:
+      Move(ConnectionEvent::kFlushed);
+      break;
+    case ConnectionState::kFinishing:
+      if (transport_->UnconfirmedBytes() == 0) {
+        Move(ConnectionEvent::kConfirmed);
+      } else {
+        SendFin();
+      }
+      break;
+    case ConnectionState::kFlushing:
+      SendFin();
+      break;
+    case ConnectionState::kConfirming:
+      CheckDelivery();
+      break;
+    case ConnectionState::kOpen:
+    case ConnectionState::kDraining:
+    case ConnectionState::kDelivering:
+    case ConnectionState::kLingering:
+    case ConnectionState::kEnded:
+      break;
   }
 }
 
-void Connection::BeginClosing(CloseReason reason) {
-  state_ = State::kClosing;
+void Connection::Flush(ConnectionEvent event, CloseReason reason) {
+  Move(event);
   reason_ = reason;
-  paused_ = false;
-  output_.SetLowWatermark(0);
   // What came after the last answer is not answered any more.
   stats().bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
   std::string().swap(held_);
-  // A peer that is stuck writing would never read what it is owed.
-  if (!remote_closed_) SetReading(true);
+  Resume();
   ScheduleDeadline();
   Proceed();
 }
 
-int Connection::UnacknowledgedBytes() const {
-  int bytes = 0;
-  return ioctl(fd(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+void Connection::SendFin() {
+  Move(ConnectionEvent::kFlushed);
+  transport_->CloseOutput();
+  CheckDelivery();
 }
 
-void Connection::Linger() {
-  const MonotonicTime now = context().clock.MonotonicNow();
-  if (UnacknowledgedBytes() > 0) {
-    if (IsBroken(fd())) {
-      // Nobody reads any more, so no read has told.
+void Connection::CheckDelivery() {
+  const MonotonicTime now = context().clock().MonotonicNow();
+  if (transport_->UnconfirmedBytes() > 0) {
+    if (transport_->IsBroken()) {
+      // Nothing is read any more where the peer has closed its side, so no read
+      // has reported it.
       End(CloseReason::kPeerReset, /*reset=*/true);
-    } else {
-      linger_deadline_ = now + kDeliveryPoll;
+      return;
     }
-  } else if (remote_closed_ || (confirmed_ && linger_deadline_ <= now)) {
-    End(reason_, /*reset=*/false);
-  } else if (!confirmed_) {
-    confirmed_ = true;
-    linger_deadline_ = now + kLinger;
+    delivery_deadline_ = now + kDeliveryPoll;
+  } else if (state_ != ConnectionState::kLingering) {
+    Move(ConnectionEvent::kConfirmed);
+    delivery_deadline_ = now + kLinger;
+  } else if (delivery_deadline_ <= now) {
+    Move(ConnectionEvent::kLingerOver);
   }
   ScheduleDeadline();
 }
@@ -130,9 +127,9 @@ void Connection::OnHardDeadline(MonotonicTime now) {
 }
 
 void Connection::CutOff(CloseReason reason) {
-  if (fin_sent_ && UnacknowledgedBytes() == 0) {
+  if (HasSentFin(state_) && transport_->UnconfirmedBytes() == 0) {
     End(reason_, /*reset=*/false);
-  } else if (fin_sent_ && IsBroken(fd())) {
+  } else if (HasSentFin(state_) && transport_->IsBroken()) {
     End(CloseReason::kPeerReset, /*reset=*/true);
   } else {
     End(reason, /*reset=*/true);
@@ -150,17 +147,16 @@ void Connection::Reset(CloseReason reason) {
 }
 
 void Connection::End(CloseReason reason, bool reset) {
-  if (ended_) return;
-  ended_ = true;
+  if (ended()) return;
+  Move(ConnectionEvent::kCut);
   reason_ = reason;
-  if (reset) {
-    const linger abort = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-  }
+  if (reset) transport_->Abort();
 }
 
 void Connection::Settle() {
-  if (ended_) context().on_closed(*this, reason_);
+  if (!ended()) return;
+  stats().bytes_buffered.Add(-BufferedBytes());
+  context().NotifyClosed(*this, reason_);
 }
 
 }  // namespace echod

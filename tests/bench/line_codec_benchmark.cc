@@ -9,13 +9,16 @@
 #include <cstdint>
 #include <string>
 
+#include "echo/protocol/codec.h"
 #include "echo/protocol/line_codec.h"
 
 namespace echod {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kMostLineBytes = 64 * 1024;
+constexpr Codec::Limits kLimits = {.max_line_bytes = 64 * 1024,
+                                   .batch_bytes = kReadBytes,
+                                   .extra_bytes = 1024 * 1024};
 
 void AnswerLines(benchmark::State& state) {
   const auto line_bytes = static_cast<std::size_t>(state.range(0));
@@ -28,15 +31,12 @@ void AnswerLines(benchmark::State& state) {
   std::int64_t lines = 0;
   for (auto unused : state) {
     (void)unused;
-    output.clear();
     std::size_t consumed = 0;
     while (consumed < input.size()) {
-      const LineCodec::Result result =
-          codec.Answer({input.data() + consumed, input.size() - consumed},
-                       kMostLineBytes, kReadBytes, output);
-      consumed += result.consumed;
-      lines += result.lines;
-      output.clear();
+      const Codec::Answer answer = codec.Receive(
+          {input.data() + consumed, input.size() - consumed}, kLimits, output);
+      consumed += answer.consumed;
+      lines += answer.lines;
     }
     benchmark::DoNotOptimize(output.data());
   }
@@ -54,9 +54,8 @@ void AnswerBytewise(benchmark::State& state) {
   const std::string line = std::string(63, 'x') + "\n";
   for (auto unused : state) {
     (void)unused;
-    output.clear();
     for (const char& byte : line) {
-      codec.Answer({&byte, 1}, kMostLineBytes, kReadBytes, output);
+      codec.Receive({&byte, 1}, kLimits, output);
     }
     benchmark::DoNotOptimize(output.data());
   }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ECHO_NET_PLAIN_TRANSPORT_H_
+#define ECHO_NET_PLAIN_TRANSPORT_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
+#include "echo/control/server_control.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/fd_watcher.h"
+#include "echo/event/libevent.h"
+#include "echo/net/transport.h"
+
+namespace echod {
+
+// A TCP socket as it is: recv and send, straight. Only while the kernel does
+// not accept everything is there a bufferevent, which holds the rest and sends
+// it when it can. Most connections never need one, and at rest none does.
+//
+// What an echo touches of it is in one cache line: where there are thousands of
+// connections, each line more is a miss more.
+class alignas(64) PlainTransport final : private FdWatcher, public Transport {
+ public:
+  // `socket` is connected and non-blocking. `loop` outlives the transport.
+  PlainTransport(EventLoop& loop, UniqueFd socket);
+  ~PlainTransport() override;
+
+  // Transport.
+  [[nodiscard]] bool StartReading() override;
+  void StopReading() override;
+  ReadResult Read(absl::Span<char> buffer) override;
+  WriteResult Write(absl::string_view bytes) override;
+  void SetLowWatermark(std::size_t bytes) override;
+  [[nodiscard]] bool ResumeOutput() override;
+  void CloseOutput() override;
+  void Abort() override;
+  std::int64_t UnconfirmedBytes() const override;
+  std::chrono::milliseconds SinceLastConfirmation() const override;
+  std::int64_t UnreadBytes() const override;
+  bool HasInput() const override;
+  bool IsBroken() const override;
+  SocketAddress LocalAddress() const override;
+  std::optional<TcpInfo> Info() const override;
+
+ private:
+  static void OnWritten(bufferevent* bev, void* self);
+  static void OnEvent(bufferevent* bev, short what, void* self);
+  static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
+                        void* self);
+
+  void OnReadable() override;
+  // Has `bytes` wait behind those that do. False as Write's kExhausted.
+  bool Append(absl::string_view bytes);
+
+  EventLoop& loop_;
+  BuffereventPtr output_;       // null: nothing waits
+  bool output_failed_ = false;  // and waits for ResumeOutput
+};
+static_assert(sizeof(PlainTransport) == 64);
+
+}  // namespace echod
+
+#endif  // ECHO_NET_PLAIN_TRANSPORT_H_
