@@ -93,6 +93,17 @@ TEST(ConnectionStateTest, GracefulEndsAreNoResets) {
   }
 }
 
+// Both sides have closed, so there is nothing to linger for.
+TEST(ConnectionStateTest, APeersFinMakesTheLingerUnnecessary) {
+  TestSession session(WalkSettings());
+  session.Start();
+  WalkTo(session, ConnectionState::kDelivering);
+  session.peer.Close();
+  EXPECT_FALSE(session.closed().has_value());
+  Apply(session, ConnectionEvent::kConfirmed);
+  EXPECT_TRUE(session.closed().has_value());
+}
+
 // A peer that has closed its side and dies is found dead by a drain, though
 // nothing is read from it any more.
 TEST(ConnectionStateTest, APeerThatDiesAfterItsFinIsNoticed) {

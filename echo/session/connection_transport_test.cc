@@ -121,6 +121,7 @@ TEST(ConnectionTransportTest, HoldsInputWhoseAnswersHaveNoRoom) {
   EXPECT_FALSE(peer.reading);
   EXPECT_LE(session.Read().bytes_buffered, 110);
   EXPECT_LT(session.Read().lines_echoed, 80);
+  EXPECT_EQ(session.events(), "op");
   peer.Open(10'000);
   EXPECT_EQ(session.Read().lines_echoed, 80);
   EXPECT_EQ(peer.received.size(), 800u);
