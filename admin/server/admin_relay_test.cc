@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "admin/server/admin_server.h"
-#include "admin/testing/fake_server_control.h"
+#include "admin/testing/fake_data_plane.h"
 #include "admin/testing/http2_test_client.h"
 #include "echo/base/socket_address.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
@@ -41,7 +41,8 @@ class AdminRelayTest : public ::testing::Test {
  protected:
   void Start(AdminServerOptions options = {}) {
     options.address = "127.0.0.1:0";
-    auto started = AdminServer::Start(std::move(options), control_);
+    auto started =
+        AdminServer::Start(std::move(options), data_plane_.AsDataPlane());
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     stub_ = admin::v1::AdminService::NewStub(grpc::CreateChannel(
@@ -73,7 +74,7 @@ class AdminRelayTest : public ::testing::Test {
     return Figures().connections_rejected_total().at(reason);
   }
 
-  FakeServerControl control_;
+  FakeDataPlane data_plane_;
   std::unique_ptr<AdminServer> server_;
   std::unique_ptr<admin::v1::AdminService::Stub> stub_;
 };
@@ -248,7 +249,8 @@ TEST_F(AdminRelayTest, OrdinaryClientsAreNotTouched) {
 
 TEST_F(AdminRelayTest, AClientThatDoesNotReadHoldsNobodyUp) {
   for (int i = 0; i < 200; ++i) {
-    control_.stats.listeners[absl::StrCat("listener-", i)] = Counters();
+    data_plane_.server.stats.listeners[absl::StrCat("listener-", i)] =
+        Counters();
   }
   Start();
   TcpClient client = Connect();

@@ -67,19 +67,20 @@ void PrepareGrpc() {
 
 }  // namespace
 
-AdminServer::AdminServer(ServerControl& control, AdminServerOptions& options)
-    : service_(control, counters_, std::move(options.description),
+AdminServer::AdminServer(DataPlane data_plane, AdminServerOptions& options)
+    : service_(data_plane, counters_, std::move(options.description),
                options.page_timeout),
       introspection_({std::string(admin::v1::AdminService::service_full_name()),
                       "grpc.health.v1.Health"}) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
-    AdminServerOptions options, ServerControl& control) {
+    AdminServerOptions options, DataPlane data_plane) {
   if (absl::Status enough = CheckThreads(GrpcThreads()); !enough.ok()) {
     return enough;
   }
   PrepareGrpc();
-  auto admin = std::unique_ptr<AdminServer>(new AdminServer(control, options));
+  auto admin =
+      std::unique_ptr<AdminServer>(new AdminServer(data_plane, options));
   grpc::ServerBuilder builder;
   admin->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,

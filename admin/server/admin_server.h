@@ -19,7 +19,7 @@
 #include "admin/transport/admin_counters.h"
 #include "admin/transport/admin_listener.h"
 #include "echo/base/mutex.h"
-#include "echo/control/server_control.h"
+#include "echo/control/data_plane.h"
 
 namespace echod {
 
@@ -43,11 +43,11 @@ struct AdminServerOptions {
 // Thread-safe, but for being destroyed.
 class AdminServer {
  public:
-  // Listens. Health is NOT_SERVING until SetServing. `control` outlives the
-  // server. A port that is taken, or an address that cannot be had, is an error
-  // that says so.
+  // Listens. Health is NOT_SERVING until SetServing. What `data_plane` refers
+  // to outlives the server. A port that is taken, or an address that cannot be
+  // had, is an error that says so.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
-      AdminServerOptions options, ServerControl& control);
+      AdminServerOptions options, DataPlane data_plane);
 
   // Shuts down, with no time for RPCs to end.
   ~AdminServer();
@@ -69,7 +69,7 @@ class AdminServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  AdminServer(ServerControl& control, AdminServerOptions& options);
+  AdminServer(DataPlane data_plane, AdminServerOptions& options);
 
   AdminCounters counters_;
   AdminService service_;

@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "admin/testing/fake_server_control.h"
+#include "admin/testing/fake_data_plane.h"
 #include "echo/control/control_error.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "google/rpc/error_details.pb.h"
@@ -36,23 +36,24 @@ class AdminServerTest : public ::testing::Test {
  protected:
   AdminServerTest() {
     for (const char* id : {"a", "b", "c"}) {
-      control_.listeners[id] = {.id = id, .address = "::", .etag = "e-1"};
+      data_plane_.listeners.infos[id] = {
+          .id = id, .address = "::", .etag = "e-1"};
     }
     for (std::uint64_t number = 1; number <= 5; ++number) {
-      control_.connections[number] = {.number = number,
-                                      .listener_id = "a",
-                                      .remote_address = "[::1]:7",
-                                      .tcp_info = TcpInfo()};
+      data_plane_.connections.infos[number] = {.number = number,
+                                               .listener_id = "a",
+                                               .remote_address = "[::1]:7",
+                                               .tcp_info = TcpInfo()};
     }
-    control_.server = {.start_time = absl::FromUnixSeconds(1000),
-                       .state = ServerInfo::State::kServing,
-                       .worker_count = 3};
+    data_plane_.server.info = {.start_time = absl::FromUnixSeconds(1000),
+                               .state = ServerInfo::State::kServing,
+                               .worker_count = 3};
     auto started =
         AdminServer::Start({.address = "127.0.0.1:0",
                             .description = {.version = "1.2.3",
                                             .hostname = "here",
                                             .config = {{"mode", "line"}}}},
-                           control_);
+                           data_plane_.AsDataPlane());
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     channel_ = grpc::CreateChannel(server_->bound_address(),
@@ -104,7 +105,7 @@ class AdminServerTest : public ::testing::Test {
     return bad.field_violations(0).field();
   }
 
-  FakeServerControl control_;
+  FakeDataPlane data_plane_;
   std::unique_ptr<AdminServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<Stub> stub_;
@@ -123,13 +124,13 @@ TEST_F(AdminServerTest, DescribesTheServer) {
 }
 
 TEST_F(AdminServerTest, ConvertsStats) {
-  control_.stats.total.accepted = 3;
-  control_.stats.total
+  data_plane_.server.stats.total.accepted = 3;
+  data_plane_.server.stats.total
       .closed[static_cast<std::size_t>(CloseReason::kIdleTimeout)] = 2;
-  control_.stats.listeners["a"].lines_echoed = 7;
-  control_.stats.workers.resize(2);
-  control_.stats.workers[1].read_pauses = 9;
-  control_.stats.log_lines_dropped = 5;
+  data_plane_.server.stats.listeners["a"].lines_echoed = 7;
+  data_plane_.server.stats.workers.resize(2);
+  data_plane_.server.stats.workers[1].read_pauses = 9;
+  data_plane_.server.stats.log_lines_dropped = 5;
   admin::v1::Stats stats;
   ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
   EXPECT_EQ(stats.total().connections_accepted_total(), 3);
@@ -189,7 +190,7 @@ TEST_F(AdminServerTest, NotFoundSaysWhatIsNotThere) {
 }
 
 TEST_F(AdminServerTest, AFailedUpdateKeepsItsCodeReasonAndErrno) {
-  control_.update_error =
+  data_plane_.listeners.update_error =
       ControlError(absl::StatusCode::kFailedPrecondition, "taken",
                    {.reason = "ADDRESS_IN_USE", .errno_name = "EADDRINUSE"});
   admin::v1::UpdateListenerRequest request;
@@ -201,9 +202,9 @@ TEST_F(AdminServerTest, AFailedUpdateKeepsItsCodeReasonAndErrno) {
   EXPECT_EQ(status.error_message(), "taken");
   EXPECT_EQ(Info(status).reason(), "ADDRESS_IN_USE");
   EXPECT_EQ(Info(status).metadata().at("errno"), "EADDRINUSE");
-  EXPECT_TRUE(control_.last_update()->validate_only);
+  EXPECT_TRUE(data_plane_.listeners.last_update()->validate_only);
 
-  control_.update_error = InvalidFieldError("port", "no port");
+  data_plane_.listeners.update_error = InvalidFieldError("port", "no port");
   EXPECT_EQ(Field(Call(&Stub::UpdateListener, request, &listener)),
             "listener.port");
 }
@@ -225,10 +226,10 @@ TEST_F(AdminServerTest, ClosesByTheModeAskedFor) {
   request.set_name("connections/2");
   admin::v1::Connection connection;
   ASSERT_TRUE(Call(&Stub::CloseConnection, request, &connection).ok());
-  EXPECT_EQ(control_.last_close(), CloseMode::kGraceful);
+  EXPECT_EQ(data_plane_.connections.last_close(), CloseMode::kGraceful);
   request.set_mode(admin::v1::CloseConnectionRequest::MODE_RESET);
   ASSERT_TRUE(Call(&Stub::CloseConnection, request, &connection).ok());
-  EXPECT_EQ(control_.last_close(), CloseMode::kReset);
+  EXPECT_EQ(data_plane_.connections.last_close(), CloseMode::kReset);
   request.set_mode(static_cast<admin::v1::CloseConnectionRequest::Mode>(9));
   EXPECT_EQ(Field(Call(&Stub::CloseConnection, request, &connection)), "mode");
 }
@@ -243,18 +244,19 @@ TEST_F(AdminServerTest, DrainsWithTheTimesAskedFor) {
   request.mutable_deadline()->set_seconds(7);
   ASSERT_TRUE(Call(&Stub::DrainServer, request, &server).ok());
   EXPECT_EQ(server.state(), admin::v1::Server::STATE_DRAINING);
-  EXPECT_EQ(control_.last_drain()->deadline, absl::Seconds(7));
-  EXPECT_FALSE(control_.last_drain()->grace_period.has_value());
+  EXPECT_EQ(data_plane_.server.last_drain()->deadline, absl::Seconds(7));
+  EXPECT_FALSE(data_plane_.server.last_drain()->grace_period.has_value());
   const grpc::Status again = Call(&Stub::DrainServer, request, &server);
   EXPECT_EQ(again.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(Info(again).reason(), "SERVER_DRAINING");
 }
 
 TEST_F(AdminServerTest, AReplyThatIsDroppedAnswersUnavailable) {
-  control_.hold_replies = true;
+  data_plane_.connections.hold_replies = true;
   std::thread dropper([&] {
-    while (!control_.has_held_replies()) std::this_thread::yield();
-    control_.TakeHeldReplies().clear();
+    while (!data_plane_.connections.has_held_replies())
+      std::this_thread::yield();
+    data_plane_.connections.TakeHeldReplies().clear();
   });
   admin::v1::GetConnectionRequest request;
   request.set_name("connections/1");
@@ -266,7 +268,7 @@ TEST_F(AdminServerTest, AReplyThatIsDroppedAnswersUnavailable) {
 }
 
 TEST_F(AdminServerTest, AReplyMayComeAfterItsCallerHasGivenUp) {
-  control_.hold_replies = true;
+  data_plane_.connections.hold_replies = true;
   grpc::ClientContext context;
   std::thread caller([&] {
     admin::v1::GetConnectionRequest request;
@@ -275,10 +277,11 @@ TEST_F(AdminServerTest, AReplyMayComeAfterItsCallerHasGivenUp) {
     EXPECT_EQ(stub_->GetConnection(&context, request, &connection).error_code(),
               grpc::StatusCode::CANCELLED);
   });
-  while (!control_.has_held_replies()) std::this_thread::yield();
+  while (!data_plane_.connections.has_held_replies()) std::this_thread::yield();
   context.TryCancel();
   caller.join();
-  for (Reply<ConnectionInfo>& reply : control_.TakeHeldReplies()) {
+  for (Reply<ConnectionInfo>& reply :
+       data_plane_.connections.TakeHeldReplies()) {
     reply(ConnectionInfo());
   }
 }
@@ -296,7 +299,8 @@ TEST_F(AdminServerTest, HealthFollowsSetServing) {
 
 TEST_F(AdminServerTest, ATakenPortIsAnErrorThatSaysSo) {
   const absl::Status status =
-      AdminServer::Start({.address = server_->bound_address()}, control_)
+      AdminServer::Start({.address = server_->bound_address()},
+                         data_plane_.AsDataPlane())
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_NE(status.message().find("already in use"), std::string::npos);
@@ -336,7 +340,7 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
   auto watch = stub_->WatchStats(&context, request);
   admin::v1::Stats stats;
   ASSERT_TRUE(watch->Read(&stats));
-  control_.stats.total.accepted = 99;
+  data_plane_.server.stats.total.accepted = 99;
   server_->Shutdown(absl::Seconds(30));
   // The last figures, and the end.
   ASSERT_TRUE(watch->Read(&stats));
@@ -348,7 +352,8 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
 
 TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
   for (int round = 0; round < 5; ++round) {
-    auto started = AdminServer::Start({.address = "127.0.0.1:0"}, control_);
+    auto started = AdminServer::Start({.address = "127.0.0.1:0"},
+                                      data_plane_.AsDataPlane());
     ASSERT_TRUE(started.ok()) << started.status();
     AdminServer& server = **started;
     std::vector<std::thread> threads;
@@ -366,7 +371,8 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
 TEST_F(AdminServerTest, ShutdownEndsAWatchWhoseReaderHasStopped) {
   // Enough in each message that flow control stops the writes.
   for (int i = 0; i < 2000; ++i) {
-    control_.stats.listeners[absl::StrCat("listener-", i)] = Counters();
+    data_plane_.server.stats.listeners[absl::StrCat("listener-", i)] =
+        Counters();
   }
   grpc::ClientContext context;
   SetDeadline(context);

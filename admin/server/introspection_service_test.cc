@@ -19,7 +19,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "admin/server/admin_server.h"
-#include "admin/testing/fake_server_control.h"
+#include "admin/testing/fake_data_plane.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/reflection/v1/reflection.pb.h"
@@ -33,7 +33,8 @@ using grpc::reflection::v1::ServerReflectionResponse;
 class IntrospectionServiceTest : public ::testing::Test {
  protected:
   IntrospectionServiceTest() {
-    auto started = AdminServer::Start({.address = "127.0.0.1:0"}, control_);
+    auto started = AdminServer::Start({.address = "127.0.0.1:0"},
+                                      data_plane_.AsDataPlane());
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     stub_ = std::make_unique<grpc::GenericStub>(grpc::CreateChannel(
@@ -85,7 +86,7 @@ class IntrospectionServiceTest : public ::testing::Test {
     return response;
   }
 
-  FakeServerControl control_;
+  FakeDataPlane data_plane_;
   std::unique_ptr<AdminServer> server_;
   std::unique_ptr<grpc::GenericStub> stub_;
 };

@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "admin/server/admin_server.h"
-#include "admin/testing/fake_server_control.h"
+#include "admin/testing/fake_data_plane.h"
 #include "admin/testing/http2_test_client.h"
 #include "admin/transport/http2_frames.h"
 #include "echo/base/socket_address.h"
@@ -37,7 +37,8 @@ class LargeMessagesTest : public ::testing::Test {
  protected:
   void Start(absl::Duration page_timeout = absl::Hours(1)) {
     server_ = *AdminServer::Start(
-        {.address = "127.0.0.1:0", .page_timeout = page_timeout}, control_);
+        {.address = "127.0.0.1:0", .page_timeout = page_timeout},
+        data_plane_.AsDataPlane());
     stub_ = admin::v1::AdminService::NewStub(grpc::CreateChannel(
         server_->bound_address(), grpc::InsecureChannelCredentials()));
   }
@@ -74,32 +75,33 @@ class LargeMessagesTest : public ::testing::Test {
 
   static constexpr int kMostOfClient = 8;
 
-  FakeServerControl control_;
+  FakeDataPlane data_plane_;
   std::unique_ptr<AdminServer> server_;
   std::unique_ptr<admin::v1::AdminService::Stub> stub_;
 };
 
 TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreFew) {
-  control_.connections[1] = {.number = 1, .listener_id = "a"};
+  data_plane_.connections.infos[1] = {.number = 1, .listener_id = "a"};
   Start();
   TcpClient greedy = AskAndDoNotRead(40);
-  ASSERT_TRUE(
-      Eventually([&] { return control_.list_calls() >= kMostOfClient; }));
+  ASSERT_TRUE(Eventually(
+      [&] { return data_plane_.connections.list_calls() >= kMostOfClient; }));
   // Others have theirs, one after the other.
   constexpr int kOfOthers = 20;
   for (int i = 0; i < kOfOthers; ++i) EXPECT_TRUE(List().ok());
-  EXPECT_EQ(control_.list_calls(), kMostOfClient + kOfOthers);
+  EXPECT_EQ(data_plane_.connections.list_calls(), kMostOfClient + kOfOthers);
   // Calls that wait end with their connection, and make room.
   greedy.Reset();
   EXPECT_TRUE(List().ok());
 }
 
 TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreGivenUp) {
-  control_.connections[1] = {.number = 1, .listener_id = "a"};
+  data_plane_.connections.infos[1] = {.number = 1, .listener_id = "a"};
   Start(absl::Milliseconds(10));
   constexpr int kPages = 40;
   const TcpClient greedy = AskAndDoNotRead(kPages);
-  EXPECT_TRUE(Eventually([&] { return control_.list_calls() == kPages; }));
+  EXPECT_TRUE(Eventually(
+      [&] { return data_plane_.connections.list_calls() == kPages; }));
 }
 
 TEST_F(LargeMessagesTest, RequestsComeAsTheyAre) {

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "admin/server/admin_server.h"
-#include "admin/testing/fake_server_control.h"
+#include "admin/testing/fake_data_plane.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "gtest/gtest.h"
 
@@ -43,7 +43,8 @@ namespace {
 class WallClockTest : public ::testing::Test {
  protected:
   WallClockTest() {
-    auto started = AdminServer::Start({.address = "127.0.0.1:0"}, control_);
+    auto started = AdminServer::Start({.address = "127.0.0.1:0"},
+                                      data_plane_.AsDataPlane());
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     stub_ = admin::v1::AdminService::NewStub(grpc::CreateChannel(
@@ -51,7 +52,7 @@ class WallClockTest : public ::testing::Test {
   }
   ~WallClockTest() override { wall_clock_step = wall_clock_behind = 0; }
 
-  FakeServerControl control_;
+  FakeDataPlane data_plane_;
   std::unique_ptr<AdminServer> server_;
   std::unique_ptr<admin::v1::AdminService::Stub> stub_;
 };

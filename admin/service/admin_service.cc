@@ -118,18 +118,17 @@ class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
 
 }  // namespace
 
-AdminService::AdminService(ServerControl& control,
-                           const AdminCounters& counters,
+AdminService::AdminService(DataPlane data_plane, const AdminCounters& counters,
                            ServerDescription description,
                            absl::Duration page_timeout)
-    : control_(control),
+    : data_plane_(data_plane),
       counters_(counters),
       description_(std::move(description)),
       page_timeout_(page_timeout),
       list_turns_(kMostPagesOfClient, kMostPages) {}
 
 admin::v1::Stats AdminService::ReadStats() const {
-  admin::v1::Stats stats = ToProto(control_.GetStats());
+  admin::v1::Stats stats = ToProto(data_plane_.server.GetStats());
   *stats.mutable_admin() = ToProto(counters_);
   return stats;
 }
@@ -152,7 +151,7 @@ ServerUnaryReactor* AdminService::GetServer(
     CallbackServerContext* context,
     const admin::v1::GetServerRequest* /*request*/,
     admin::v1::Server* response) {
-  *response = Describe(control_.GetServer());
+  *response = Describe(data_plane_.server.GetServer());
   return FinishNow(context, absl::OkStatus());
 }
 
@@ -168,11 +167,11 @@ ServerUnaryReactor* AdminService::DrainServer(
   LogRequest(*context, "drains the server");
 
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  control_.Drain({.grace_period = *grace_period, .deadline = *deadline},
-                 FinishLater<ServerInfo>(reactor, response,
-                                         [this](const ServerInfo& info) {
-                                           return Describe(info);
-                                         }));
+  data_plane_.server.Drain(
+      {.grace_period = *grace_period, .deadline = *deadline},
+      FinishLater<ServerInfo>(
+          reactor, response,
+          [this](const ServerInfo& info) { return Describe(info); }));
   return reactor;
 }
 
@@ -211,7 +210,8 @@ ServerUnaryReactor* AdminService::ListListeners(
   const auto after = ParsePageToken(kListenerListKey, request->page_token());
   if (!after.ok()) return FinishNow(context, after.status());
 
-  const std::vector<ListenerInfo> listeners = control_.ListListeners();
+  const std::vector<ListenerInfo> listeners =
+      data_plane_.listeners.ListListeners();
   response->set_total_size(static_cast<std::int32_t>(listeners.size()));
   for (const ListenerInfo& listener : listeners) {
     if (listener.id <= *after) continue;
@@ -232,7 +232,7 @@ ServerUnaryReactor* AdminService::GetListener(
     admin::v1::Listener* response) {
   const auto id = ParseListenerName(request->name(), "name");
   if (!id.ok()) return FinishNow(context, id.status());
-  const auto listener = control_.GetListener(*id);
+  const auto listener = data_plane_.listeners.GetListener(*id);
   if (listener.ok()) *response = ToProto(*listener);
   return FinishNow(context, listener.status());
 }
@@ -248,7 +248,7 @@ ServerUnaryReactor* AdminService::UpdateListener(
                absl::StrCat("changes listener ", absl::CHexEscape(update->id)));
   }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  control_.UpdateListener(
+  data_plane_.listeners.UpdateListener(
       *std::move(update),
       Reply<ListenerInfo>(
           [reactor, response](const absl::StatusOr<ListenerInfo>& answer) {
@@ -284,7 +284,7 @@ ServerUnaryReactor* AdminService::ListConnections(
   }
   auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
   reactor->Begin([this, reactor, response, query, key] {
-    control_.ListConnections(
+    data_plane_.connections.ListConnections(
         query, FinishLater<ConnectionPage>(reactor, response,
                                            [key](const ConnectionPage& page) {
                                              return PageToProto(page, key);
@@ -300,8 +300,9 @@ ServerUnaryReactor* AdminService::GetConnection(
   const auto number = ParseConnectionName(request->name(), "name");
   if (!number.ok()) return FinishNow(context, number.status());
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  control_.GetConnection(*number, FinishLater<ConnectionInfo>(
-                                      reactor, response, ConnectionToProto));
+  data_plane_.connections.GetConnection(
+      *number,
+      FinishLater<ConnectionInfo>(reactor, response, ConnectionToProto));
   return reactor;
 }
 
@@ -324,7 +325,7 @@ ServerUnaryReactor* AdminService::CloseConnection(
              absl::StrCat(mode == CloseMode::kReset ? "resets" : "closes",
                           " connection ", *number));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
-  control_.CloseConnection(
+  data_plane_.connections.CloseConnection(
       *number, mode,
       FinishLater<ConnectionInfo>(reactor, response, ConnectionToProto));
   return reactor;

@@ -11,6 +11,7 @@
 #include "admin/service/answer_turns.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
+#include "echo/control/data_plane.h"
 #include "echo/control/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 
@@ -24,14 +25,14 @@ struct ServerDescription {
   std::map<std::string, std::string> config;  // flags by name
 };
 
-// The admin API: translates requests for ServerControl, and its answers back.
+// The admin API: translates requests for the DataPlane, and its answers back.
 // Nothing waits here: an RPC is finished from the Reply, on whichever thread
 // gives it. Thread-safe; gRPC calls it on its own threads.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
-  // `control` and `counters` outlive the service. A client has `page_timeout`
-  // to read a page of connections.
-  AdminService(ServerControl& control, const AdminCounters& counters,
+  // What `data_plane` refers to, and `counters`, outlive the service. A client
+  // has `page_timeout` to read a page of connections.
+  AdminService(DataPlane data_plane, const AdminCounters& counters,
                ServerDescription description, absl::Duration page_timeout);
 
   // Ends the streams that are open, and those to come. The server's shutdown
@@ -81,7 +82,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats() const;
 
-  ServerControl& control_;
+  const DataPlane data_plane_;
   const AdminCounters& counters_;
   const ServerDescription description_;
   const absl::Duration page_timeout_;

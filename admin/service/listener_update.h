@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "echo/control/server_control.h"
+#include "echo/control/listener_control.h"
 #include "echod/admin/v1/admin.pb.h"
 
 namespace echod {

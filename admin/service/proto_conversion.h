@@ -4,7 +4,10 @@
 #define ADMIN_SERVICE_PROTO_CONVERSION_H_
 
 #include "admin/transport/admin_counters.h"
+#include "echo/control/connection_info.h"
+#include "echo/control/listener_control.h"
 #include "echo/control/server_control.h"
+#include "echo/control/stats.h"
 #include "echod/admin/v1/admin.pb.h"
 
 namespace echod {

@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "echo/base/logging.h"
 #include "echo/base/socket_address.h"
-#include "echo/control/server_control.h"
+#include "echo/control/listener_settings.h"
 
 namespace echod {
 

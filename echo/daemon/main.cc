@@ -101,7 +101,7 @@ class Daemon {
                           [this] {
                             loop_->Post([this] { OnAdminFailed(); });
                           }}},
-        server_);
+        {.listeners = server_, .connections = server_, .server = server_});
     if (!admin.ok()) {
       if (absl::IsResourceExhausted(admin.status())) return admin.status();
       return absl::Status(

@@ -12,7 +12,7 @@
 #include "absl/types/span.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
-#include "echo/control/server_control.h"
+#include "echo/control/connection_info.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/fd_watcher.h"
 #include "echo/event/libevent.h"

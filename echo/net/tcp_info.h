@@ -6,7 +6,7 @@
 #include <chrono>
 #include <optional>
 
-#include "echo/control/server_control.h"
+#include "echo/control/connection_info.h"
 
 namespace echod {
 

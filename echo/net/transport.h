@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "echo/base/socket_address.h"
-#include "echo/control/server_control.h"
+#include "echo/control/connection_info.h"
 
 namespace echod {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "echo/control/server_control.h"
+#include "echo/control/listener_settings.h"
 
 namespace echod {
 

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "echo/control/server_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/protocol/codec.h"
 #include "gtest/gtest.h"
 

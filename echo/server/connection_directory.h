@@ -12,8 +12,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "echo/base/mutex.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_info.h"
 #include "echo/control/reply.h"
-#include "echo/control/server_control.h"
 #include "echo/server/worker.h"
 
 namespace echod {

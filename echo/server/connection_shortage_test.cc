@@ -20,6 +20,9 @@
 
 #include "absl/time/time.h"
 #include "echo/control/close_reason.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_info.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
 #include "echo/control/server_control.h"
 #include "echo/event/read_poller.h"

@@ -19,7 +19,12 @@
 #include "echo/base/clock.h"
 #include "echo/base/mutex.h"
 #include "echo/base/socket_address.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_info.h"
+#include "echo/control/listener_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/server_control.h"
+#include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
 #include "echo/server/connection_directory.h"
@@ -55,8 +60,10 @@ struct EchoServerOptions {
 // the lifecycle: starting, serving, draining, stopped, and never back.
 //
 // Made, started, stopped and destroyed on the main loop's thread; what comes
-// from ServerControl is thread-safe.
-class EchoServer final : public ServerControl {
+// from the interfaces is thread-safe.
+class EchoServer final : public ListenerControl,
+                         public ConnectionControl,
+                         public ServerControl {
  public:
   // `main_loop` and `clock` outlive the server.
   EchoServer(EventLoop& main_loop, Clock& clock, EchoServerOptions options);
@@ -80,20 +87,24 @@ class EchoServer final : public ServerControl {
   // failed.
   bool DrainedCleanly() const;
 
-  // ServerControl.
-  ServerInfo GetServer() const override;
-  Stats GetStats() const override;
+  // ListenerControl.
   std::vector<ListenerInfo> ListListeners() const override;
   absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const override;
   void UpdateListener(ListenerUpdate update,
                       Reply<ListenerInfo> reply) override;
+
+  // ConnectionControl.
   void ListConnections(ConnectionQuery query,
                        Reply<ConnectionPage> reply) override;
   void GetConnection(std::uint64_t number,
                      Reply<ConnectionInfo> reply) override;
   void CloseConnection(std::uint64_t number, CloseMode mode,
                        Reply<ConnectionInfo> reply) override;
+
+  // ServerControl.
+  ServerInfo GetServer() const override;
+  Stats GetStats() const override;
   void Drain(DrainOptions options, Reply<ServerInfo> reply) override;
 
  private:

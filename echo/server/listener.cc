@@ -16,6 +16,7 @@
 #include "echo/base/logging.h"
 #include "echo/base/relaxed_counter.h"
 #include "echo/control/control_error.h"
+#include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 #include "echo/net/listen_socket.h"
 

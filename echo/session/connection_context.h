@@ -11,7 +11,7 @@
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/control/close_reason.h"
-#include "echo/control/server_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/event/deadline_wheel.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"

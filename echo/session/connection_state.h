@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "echo/control/server_control.h"
+#include "echo/control/connection_info.h"
 
 // The states of a connection, from its first byte to its end, and the one table
 // of how it moves between them. Pure values.

@@ -11,7 +11,7 @@
 
 #include "echo/base/relaxed_counter.h"
 #include "echo/control/close_reason.h"
-#include "echo/control/server_control.h"
+#include "echo/control/stats.h"
 #include "echo/session/address_counts.h"
 
 namespace echod {

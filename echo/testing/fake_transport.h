@@ -17,7 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "echo/base/socket_address.h"
-#include "echo/control/server_control.h"
+#include "echo/control/connection_info.h"
 #include "echo/net/transport.h"
 
 namespace echod {

@@ -15,6 +15,10 @@
 #include "absl/time/time.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_info.h"
+#include "echo/control/listener_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
 #include "echo/control/server_control.h"
 #include "echo/event/event_loop.h"
@@ -32,7 +36,9 @@ class TestServer {
   ~TestServer();
 
   FakeClock& clock() { return clock_; }
-  ServerControl& control() { return *server_; }
+  // Of its methods, tests call those of the control interfaces, from any
+  // thread.
+  EchoServer& control() { return *server_; }
 
   SocketAddress address() const;
   testing::TcpClient Connect(const testing::TcpClient::Options& options = {});

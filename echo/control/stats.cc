@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/control/stats.h"
+
+#include <cstddef>
+
+namespace echod {
+
+Counters& Counters::operator+=(const Counters& other) {
+  accepted += other.accepted;
+  active += other.active;
+  rejected_max_connections += other.rejected_max_connections;
+  rejected_max_connections_per_address +=
+      other.rejected_max_connections_per_address;
+  rejected_max_total_connections += other.rejected_max_total_connections;
+  for (std::size_t i = 0; i < closed.size(); ++i) closed[i] += other.closed[i];
+  bytes_received += other.bytes_received;
+  bytes_sent += other.bytes_sent;
+  lines_echoed += other.lines_echoed;
+  bytes_buffered += other.bytes_buffered;
+  read_pauses += other.read_pauses;
+  accept_errors += other.accept_errors;
+  return *this;
+}
+
+}  // namespace echod

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ECHO_CONTROL_STATS_H_
+#define ECHO_CONTROL_STATS_H_
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "echo/control/close_reason.h"
+
+namespace echod {
+
+// The figures of the server, of a listener or of a worker. Plain values.
+struct Counters {
+  std::int64_t accepted = 0;
+  std::int64_t active = 0;
+  std::int64_t rejected_max_connections = 0;
+  std::int64_t rejected_max_connections_per_address = 0;
+  std::int64_t rejected_max_total_connections = 0;
+  std::array<std::int64_t, kCloseReasonCount> closed = {};  // by CloseReason
+  std::int64_t bytes_received = 0;
+  std::int64_t bytes_sent = 0;
+  std::int64_t lines_echoed = 0;
+  std::int64_t bytes_buffered = 0;
+  std::int64_t read_pauses = 0;
+  std::int64_t accept_errors = 0;
+
+  Counters& operator+=(const Counters& other);
+};
+
+struct Stats {
+  absl::Time time;
+  absl::Duration uptime;
+  std::int64_t log_lines_dropped = 0;
+  Counters total;
+  std::map<std::string, Counters> listeners;  // by listener id
+  std::vector<Counters> workers;              // by worker index
+};
+
+}  // namespace echod
+
+#endif  // ECHO_CONTROL_STATS_H_
