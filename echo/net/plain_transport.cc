@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "echo/net/tcp_info.h"
@@ -34,6 +35,12 @@ int Ask(int fd, unsigned long request) {
 }
 
 }  // namespace
+
+TransportPtr PlainTransport::In(TransportSpace& space, EventLoop& loop,
+                                UniqueFd socket) {
+  return TransportPtr(new (space.bytes)
+                          PlainTransport(loop, std::move(socket)));
+}
 
 PlainTransport::PlainTransport(EventLoop& loop, UniqueFd socket)
     : FdWatcher(std::move(socket)), loop_(loop) {}

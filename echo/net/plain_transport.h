@@ -28,8 +28,10 @@ namespace echod {
 // connections, each line more is a miss more.
 class alignas(64) PlainTransport final : private FdWatcher, public Transport {
  public:
-  // `socket` is connected and non-blocking. `loop` outlives the transport.
-  PlainTransport(EventLoop& loop, UniqueFd socket);
+  // A transport that lives in `space`. `socket` is connected and non-blocking.
+  // `loop` outlives the transport.
+  static TransportPtr In(TransportSpace& space, EventLoop& loop,
+                         UniqueFd socket);
   ~PlainTransport() override;
 
   // Transport.
@@ -55,6 +57,9 @@ class alignas(64) PlainTransport final : private FdWatcher, public Transport {
   static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
                         void* self);
 
+  PlainTransport(EventLoop& loop, UniqueFd socket);
+
+  void Release() override { this->~PlainTransport(); }
   void OnReadable() override;
   // Has `bytes` wait behind those that do. False as Write's kExhausted.
   bool Append(absl::string_view bytes);
@@ -63,7 +68,7 @@ class alignas(64) PlainTransport final : private FdWatcher, public Transport {
   BuffereventPtr output_;       // null: nothing waits
   bool output_failed_ = false;  // and waits for ResumeOutput
 };
-static_assert(sizeof(PlainTransport) == 64);
+static_assert(sizeof(PlainTransport) <= sizeof(TransportSpace));
 
 }  // namespace echod
 

@@ -6,8 +6,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "echo/base/socket_address.h"
@@ -70,6 +72,11 @@ class Transport {
     };
     Status status = Status::kAccepted;
     std::int64_t sent = 0;  // accepted by the kernel at once
+  };
+
+  // Destroys a transport, wherever it lives.
+  struct Deleter {
+    void operator()(Transport* transport) const { transport->Release(); }
   };
 
   Transport() = default;
@@ -138,8 +145,22 @@ class Transport {
   std::int64_t waiting_bytes_ = 0;
 
  private:
+  // Overridden by a transport that lives in a TransportSpace.
+  virtual void Release() { delete this; }
+
   Observer* observer_ = nullptr;
 };
+
+using TransportPtr = std::unique_ptr<Transport, Transport::Deleter>;
+
+// Memory that a connection provides for its transport, if that is small: so
+// the two are one piece of memory. A larger transport ignores it.
+struct alignas(64) TransportSpace {
+  std::byte bytes[64];
+};
+
+// Makes a connection's transport, in `space` or elsewhere.
+using TransportFactory = absl::FunctionRef<TransportPtr(TransportSpace& space)>;
 
 }  // namespace echod
 

@@ -156,7 +156,9 @@ void Worker::Adopt(AcceptedSocket accepted) {
       connections_.end(), number,
       std::make_unique<Connection>(
           listener, number, accepted.generation,
-          std::make_unique<PlainTransport>(loop_, std::move(accepted.socket)),
+          [&](TransportSpace& space) {
+            return PlainTransport::In(space, loop_, std::move(accepted.socket));
+          },
           accepted.remote));
   place->second->Start();
   if (!drain_deadline_.has_value()) return;

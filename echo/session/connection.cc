@@ -24,17 +24,16 @@ constexpr std::chrono::seconds kErrorTimeout{10};
 
 }  // namespace
 
-EchoState::EchoState(WorkerListener& from, std::unique_ptr<Transport> through)
-    : transport_(std::move(through)),
+EchoState::EchoState(WorkerListener& from, TransportFactory make_transport)
+    : transport_(make_transport(space_)),
       listener_(from),
       codec_(NewCodec(from.settings.mode)),
       last_active_(from.context->clock().MonotonicNow()) {}
 
 Connection::Connection(WorkerListener& listener, std::uint64_t number,
-                       std::int64_t generation,
-                       std::unique_ptr<Transport> transport,
+                       std::int64_t generation, TransportFactory make_transport,
                        const SocketAddress& remote)
-    : EchoState(listener, std::move(transport)),
+    : EchoState(listener, make_transport),
       number_(number),
       generation_(generation),
       remote_(remote),

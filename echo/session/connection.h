@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -32,12 +31,13 @@ enum class ReadStop : std::uint8_t {
   kShortage = 8,      // a read failed for want of memory, and will be retried
 };
 
-// The part of a Connection that every echo touches, in one cache line: where
-// there are thousands of connections each line more is a miss more.
+// The part of a Connection that every echo touches, in two cache lines, of
+// which one is the transport's: where there are thousands of connections each
+// line more is a miss more.
 struct alignas(64) EchoState : Transport::Observer {
-  EchoState(WorkerListener& from, std::unique_ptr<Transport> through);
+  EchoState(WorkerListener& from, TransportFactory make_transport);
 
-  const std::unique_ptr<Transport> transport_;
+  const TransportPtr transport_;
   WorkerListener& listener_;
   const CodecPtr codec_;
   MonotonicTime last_active_;
@@ -46,11 +46,12 @@ struct alignas(64) EchoState : Transport::Observer {
   ConnectionState state_ = ConnectionState::kOpen;
   CloseReason reason_ = CloseReason::kPeerClosed;  // how it will have ended
   std::uint8_t read_stops_ = 0;                    // a set of ReadStop
+  TransportSpace space_;
 
  protected:
   ~EchoState() = default;
 };
-static_assert(sizeof(EchoState) == 64);
+static_assert(sizeof(EchoState) == 64 + sizeof(TransportSpace));
 
 // One client's connection, from hand-over to close: what its codec makes of
 // what its transport reads goes back through the transport. Loop thread only.
@@ -69,7 +70,7 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   // `listener` and its context outlive the connection, which does nothing
   // before Start.
   Connection(WorkerListener& listener, std::uint64_t number,
-             std::int64_t generation, std::unique_ptr<Transport> transport,
+             std::int64_t generation, TransportFactory make_transport,
              const SocketAddress& remote);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -41,7 +41,10 @@ class TestSession final : private SessionObserver {
                  .stats = &stats_->worker(0),
                  .context = &context_};
     connection_ = std::make_unique<Connection>(
-        listener_, 1, 1, std::make_unique<FakeTransport>(peer),
+        listener_, 1, 1,
+        [this](TransportSpace& /*space*/) {
+          return TransportPtr(new FakeTransport(peer));
+        },
         SocketAddress());
   }
 
