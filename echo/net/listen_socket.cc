@@ -73,7 +73,7 @@ bool SetOption(int fd, int level, int name, int value) {
 
 constexpr int kHighestHopLimit = 255;
 
-// Of both families: an IPv6 socket gets IPv4 packets, too.
+// For both families: an IPv6 socket gets IPv4 packets, too.
 bool SetHopLimit(int fd, int least) {
   const bool ipv6 = !LocalAddress(fd).is_ipv6() ||
                     SetOption(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, least);
@@ -91,8 +91,8 @@ int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
   UniqueFd fd(socket(address.is_ipv6() ? AF_INET6 : AF_INET,
                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
-  // Connections of an earlier run that still wait for their end do not count as
-  // a port that is taken. It has to come before bind.
+  // Lets a restart bind while connections of the earlier run are in TIME_WAIT.
+  // Has no effect after bind.
   if (!SetOption(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1)) return errno;
   if (address.is_ipv6() && !SetOption(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 0)) {
     return errno;
@@ -102,7 +102,7 @@ int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
     return errno;
   }
   if (purpose != Purpose::kListen && address.port() == 0) {
-    // The address alone; no port is taken for it.
+    // Tries the address alone, with no port taken.
     SetOption(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   }
   sockaddr_storage storage;
@@ -121,10 +121,10 @@ int TryListen(const SocketAddress& address, int backlog,
   if (const int error = TryBind(address, Purpose::kListen, fd); error != 0) {
     return error;
   }
-  // Accepted sockets inherit these, and need no call of their own.
+  // Accepted sockets inherit these options.
   if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
   if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
-  // Urgent bytes have their place among the others.
+  // Urgent data stays in its place in the stream.
   if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
   if (listen(fd.get(), backlog) != 0) return errno;
   sockaddr_storage bound = {};
@@ -138,8 +138,8 @@ int TryListen(const SocketAddress& address, int backlog,
   return 0;
 }
 
-// What `attempt` says of `address`; where this is all addresses and this host
-// has no IPv6, of all that it has. An errno, or 0.
+// Calls `attempt` with `address`; if that is [::] and this host has no IPv6,
+// with 0.0.0.0. Returns an errno, or 0.
 int TryAddress(const SocketAddress& address,
                absl::FunctionRef<int(const SocketAddress&)> attempt) {
   const int error = attempt(address);
@@ -165,8 +165,8 @@ absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
 
 absl::Status CheckListenAddress(const SocketAddress& address,
                                 const std::vector<int>& disregarded) {
-  // The kernel lets two sockets of one user have one port where both ask for
-  // it: these do, for as long as this takes.
+  // The kernel lets two sockets of one user share a port if both ask for it.
+  // For the time of this check, they do.
   for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   const Purpose purpose =
       disregarded.empty() ? Purpose::kCheck : Purpose::kCheckBesideOwn;

@@ -12,50 +12,49 @@
 
 namespace echod {
 
-// A socket that listens, non-blocking, and where.
+// A listening socket, non-blocking, and its address.
 struct ListenSocket {
   UniqueFd fd;
   SocketAddress address;
 };
 
-// Opens a socket that listens on `address`. `[::]` takes IPv4,
-// too; where this host has no IPv6, it is IPv4 alone. A port that somebody has
-// already is an error, never shared.
+// Opens a socket that listens on `address`. `[::]` accepts IPv4, too; on a host
+// without IPv6 it is IPv4 alone. A port that is in use is an error; it is never
+// shared.
 //
 // Errors are FAILED_PRECONDITION with the reasons ADDRESS_IN_USE,
 // BIND_PERMISSION_DENIED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, and
-// RESOURCE_EXHAUSTED when descriptors have run out.
+// RESOURCE_EXHAUSTED if there is no free descriptor.
 absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
                                               int backlog);
 
-// OK, or the error that OpenListenSocket would give at this moment, as far as
-// binding can tell: nothing listens meanwhile, so no client can get in. It is
-// as if the listening sockets `disregarded`, of this process, were not there.
+// OK, or the error that OpenListenSocket would return now, as far as bind can
+// tell. Never listens, so no client can connect. Ignores this process's own
+// listening sockets `disregarded`.
 absl::Status CheckListenAddress(const SocketAddress& address,
                                 const std::vector<int>& disregarded);
 
-// How a listening socket was brought to answer no new handshake.
+// How a listening socket was made to ignore new handshakes.
 enum class HandshakeStop {
   kNone,      // not at all: the kernel refused both
   kFilter,    // a classic BPF filter drops every SYN
   kHopLimit,  // it takes only what no router has passed on; see LiftHopLimit
 };
 
-// From here on the socket answers no new handshake: a SYN that comes is
-// dropped, and its sender tries again and finds the port closed. Handshakes
-// under way are completed, and can be accepted still. A listening socket that
-// is closed without this resets the connections that were established after the
-// last accept.
+// Makes the socket ignore new handshakes: a SYN is dropped; its sender
+// retransmits it, and by then finds the port closed. Handshakes under way
+// complete and can still be accepted. Closing a listening socket without this
+// resets connections that were established after the last accept.
 //
-// Takes the filter, or the hop limit where this process may not attach filters.
-// Logs a warning when neither is to be had.
+// Attaches a filter, or sets the hop limit where this process may not attach
+// filters. Logs a warning if neither is possible.
 HandshakeStop StopHandshakes(int listen_fd);
 
-// The two ways; false where the kernel does not allow it.
+// The two ways; false if the kernel does not allow it.
 //
-// The hop limit is weaker: a peer that sends with the highest there is (255)
-// gets past it, and a socket that is accepted later inherits it and hears next
-// to nothing until LiftHopLimit.
+// The hop limit is weaker: a peer that sends with the highest one (255) passes,
+// and a socket that is accepted later inherits the limit and receives next to
+// nothing until LiftHopLimit.
 bool StopHandshakesByFilter(int listen_fd);
 bool StopHandshakesByHopLimit(int listen_fd);
 void LiftHopLimit(int accepted_fd);

@@ -10,15 +10,15 @@
 
 namespace echod {
 
-// What the kernel knows of the connection `fd`; nothing if it does not say.
+// The kernel's figures for the connection `fd`; nothing if it has none.
 std::optional<TcpInfo> ReadTcpInfo(int fd);
 
-// How long ago the peer of the connection `fd` last confirmed anything, in the
-// kernel's time; 0 if the kernel does not say.
+// Time since the peer of the connection `fd` last confirmed anything, by the
+// kernel's clock; 0 if unknown.
 std::chrono::milliseconds SinceLastAcknowledgement(int fd);
 
-// Whether the connection `fd` is no more, for the kernel: the peer has reset
-// it, or has not answered for too long, or both sides have closed.
+// Whether the connection `fd` no longer exists in the kernel: the peer has
+// reset it or has not answered for too long, or both sides have closed.
 bool IsBroken(int fd);
 
 }  // namespace echod

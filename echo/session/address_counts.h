@@ -12,15 +12,15 @@
 
 namespace echod {
 
-// How many connections each client address has; ports do not count. Remembers
-// only addresses that have some. Thread-safe.
+// Counts connections by client address, whatever the port. Keeps only addresses
+// that have connections. Thread-safe.
 class AddressCounts {
  public:
-  // Adds one, unless the address has `most` already; `most` 0 is no limit.
-  // Returns whether it did.
+  // Adds a connection, unless the address has `most` already; 0 is no limit.
+  // Returns whether it was added.
   bool Add(const SocketAddress& address, std::int64_t most);
 
-  // Takes one off that Add has added.
+  // Removes a connection that Add has added.
   void Remove(const SocketAddress& address);
 
  private:

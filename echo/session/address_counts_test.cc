@@ -21,14 +21,14 @@ TEST(AddressCountsTest, CountsEachAddressWhateverThePort) {
   EXPECT_TRUE(counts.Add(At("192.0.2.1:4"), 2));
 }
 
-// What came while there was no limit counts when there is one.
+// Connections that came while there was no limit count when there is one.
 TEST(AddressCountsTest, CountsWithoutALimitToo) {
   AddressCounts counts;
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(counts.Add(At("192.0.2.1:1"), 0));
   EXPECT_FALSE(counts.Add(At("192.0.2.1:1"), 3));
 }
 
-TEST(AddressCountsTest, WhatWasNeverAddedTakesNothingOff) {
+TEST(AddressCountsTest, RemovingAnUnknownAddressDoesNothing) {
   AddressCounts counts;
   counts.Remove(At("192.0.2.1:1"));
   EXPECT_TRUE(counts.Add(At("192.0.2.1:1"), 1));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Every byte comes back, in both modes and on every way that a byte can take:
-// straight to the socket, beside so many connections that the loop polls this
-// one by itself, through output that waits for a tiny window, and through
-// whatever a kernel leaves that takes only part of what it is given.
+// Every byte comes back, in both modes and on every path that a byte can take:
+// straight to the socket; on a connection that the loop polls past libevent,
+// since there are so many; through output that waits for a tiny window; and
+// through short writes.
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -34,12 +34,12 @@
 
 namespace {
 
-// A kernel that is short of memory takes part of what it is given, or none.
+// A kernel that is short of memory accepts part of a write, or nothing.
 std::atomic<bool> sends_are_short{false};
 std::atomic<int> short_sends{0};
-// What a send of the server's leaves has to wait.
+// The rest of each short write of the server has to wait.
 std::atomic<int> partial_sends{0};
-// The clients of the tests are not what is tested.
+// Does not apply to the tests' own clients.
 thread_local bool is_client = false;
 
 }  // namespace
@@ -84,7 +84,7 @@ class ByteExactTest
     }
   }
   ~ByteExactTest() override {
-    // What it is for has happened; but single bytes cannot be parted.
+    // The short writes did happen; but a single byte cannot be split.
     if (!single_bytes_) {
       EXPECT_EQ(short_sends > 0, way() == Way::kShortWrites);
     }
@@ -116,13 +116,13 @@ class ByteExactTest
 
   static constexpr std::size_t kLot = 100'000'000;
 
-  // How many bytes of a lot to send. A tiny window is slow, and where a timer
-  // has to open it, very slow.
+  // How many of `bytes` to send. A tiny window is slow, and very slow where a
+  // timer has to open it.
   static std::size_t Lot(std::size_t bytes) {
     return way() == Way::kTinyWindow ? bytes / 100 : bytes;
   }
 
-  // What has to come back for `sent`.
+  // The expected echo of `sent`.
   static std::string Answer(absl::string_view sent) {
     if (mode() == EchoMode::kRaw) return std::string(sent);
     std::string answer;
@@ -136,7 +136,7 @@ class ByteExactTest
     return answer;
   }
 
-  // Sends the pieces, each by itself, and a FIN; everything has to come back.
+  // Sends each piece by itself and a FIN, and expects the whole echo.
   void Converse(const std::vector<std::string>& pieces) {
     TcpClient client = Connect();
     std::string sent;
@@ -149,7 +149,7 @@ class ByteExactTest
       client.FinishSending();
     });
     if (way() == Way::kTinyWindow && sent.size() >= Lot(kLot)) {
-      // What it is for: only then does the reading begin.
+      // Only now does the client begin to read.
       EXPECT_TRUE(Eventually([] { return partial_sends > 0; }));
     }
     End end = End::kTimeout;
@@ -269,7 +269,7 @@ TEST_P(ByteExactTest, BothSidesCloseAtOnce) {
   }
 }
 
-// Nobody else is the worse for a peer that stops reading, and then is gone.
+// A peer that stops reading and then resets does not harm other connections.
 TEST_P(ByteExactTest, APeerThatIsStuckAndThenResets) {
   std::string bytes = Pattern(64 << 20);
   for (std::size_t i = 0; i < bytes.size(); i += 1000) bytes[i] = '\n';
@@ -283,8 +283,8 @@ TEST_P(ByteExactTest, APeerThatIsStuckAndThenResets) {
   EXPECT_EQ(server_.control().GetStats().total.bytes_buffered, 0);
 }
 
-// The other way round: nobody reads for as long as nobody reads, and then
-// everything is there.
+// The peer reads only when server and kernel hold all they can; then the whole
+// echo arrives.
 TEST_P(ByteExactTest, APeerThatReadsOnlyWhenEverythingIsStuck) {
   TcpClient client = Connect();
   std::string bytes = Pattern(64 << 20);

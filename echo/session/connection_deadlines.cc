@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How long a connection may live, rest, keep its output waiting, take to end,
-// and be short of memory.
+// A connection's timeouts: maximum age, idle, write stall, the end, and the
+// retries after a shortage of memory.
 
 #include <algorithm>
 #include <chrono>
@@ -12,16 +12,16 @@
 namespace echod {
 namespace {
 
-// How long a connection that is old enough may take to end.
+// How long a connection may take to end after its maximum age.
 constexpr std::chrono::seconds kAgeGrace{30};
 
-// Where system calls fail for want of memory: the time to the next try, which
-// doubles, and how long that may go on.
+// Retries of system calls that fail for want of memory: the back-off, which
+// doubles, and how long they may go on.
 constexpr std::chrono::milliseconds kShortestBackOff{50};
 constexpr std::chrono::milliseconds kLongestBackOff{1000};
 constexpr std::chrono::seconds kShortageTimeout{10};
 
-// When a timeout, of which 0 is never, is over.
+// The end of a timeout; 0 is no timeout.
 MonotonicTime After(MonotonicTime start, absl::Duration timeout) {
   return timeout <= absl::ZeroDuration()
              ? MonotonicTime::max()
@@ -64,18 +64,17 @@ void Connection::OnTimeout(MonotonicTime now) {
   } else if (stalled) {
     End(CloseReason::kWriteStall, /*reset=*/true);
   } else {
-    // What waits for a peer that takes nothing must not wait in the kernel,
-    // too.
+    // After a close the kernel would go on trying to send what is left to a
+    // peer that does not read; a reset drops it.
     End(CloseReason::kIdleTimeout,
         /*reset=*/WaitingBytes() > 0 || transport_->UnconfirmedBytes() > 0);
   }
 }
 
 void Connection::NoteProgress(MonotonicTime now) {
-  // A peer that reads slowly may take megabytes from the kernel before that
-  // asks for more: what it has confirmed counts, too. The time of the last
-  // confirmation alone tells nothing, since a full window's probes are
-  // answered.
+  // A slow peer may read megabytes of what the kernel holds before the kernel
+  // accepts more, so confirmed bytes count as progress. The time of the last
+  // confirmation alone means nothing: a peer with a full window answers probes.
   const std::int64_t confirmed = ConfirmedBytes();
   if (confirmed <= confirmed_seen_) return;
   confirmed_seen_ = confirmed;
@@ -120,8 +119,8 @@ MonotonicTime Connection::NextDeadline() const {
                    IdleDeadline(), StallDeadline(), AgeDeadline()});
 }
 
-// The timeouts do not apply to a peer whose bytes could not be read for want of
-// memory, either.
+// Nor do the timeouts apply while a shortage of memory keeps the server from
+// reading or sending.
 bool Connection::IsJudged() const {
   return !IsEnding(state_) && retry_at_ == MonotonicTime::max();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How the server ends a connection: a graceful close, a drain, a reset. When it
-// does so by itself is in connection_timeout_test.cc.
+// How the server ends a connection: a graceful close, a drain, a reset. For the
+// timeouts that lead there, see connection_timeout_test.cc.
 
 #include <cstddef>
 #include <cstdint>
@@ -40,8 +40,8 @@ void WaitUntilConfirmed(TestServer& server, std::uint64_t number) {
       Eventually([&] { return server.Get(number)->tcp_info->unacked == 0; }));
 }
 
-// Has a client that does not read be owed what the kernel alone can hold, but
-// not the client's; returns that.
+// Sends so much that the echo fits into the server's kernel but not into that
+// of the client, which does not read. Returns what was sent.
 std::string FillKernel(TestServer& server, TcpClient& client) {
   std::string bytes = Pattern(1 << 20);
   EXPECT_TRUE(client.Send(bytes));
@@ -50,12 +50,12 @@ std::string FillKernel(TestServer& server, TcpClient& client) {
   return bytes;
 }
 
-TEST(ConnectionEndTest, AGracefulCloseGivesWhatIsOwedAndAFin) {
+TEST(ConnectionEndTest, AGracefulCloseSendsTheWholeEchoAndAFin) {
   TestServer server(Raw());
   const std::string bytes = Pattern(64 << 20);
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
-  // Part of what is owed waits in echod, part in the kernel, and part has not
-  // been read.
+  // Part of the echo waits in echod, part in the kernel, and part of the input
+  // has not been read.
   const std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   const auto received = static_cast<std::size_t>(server.Get(1)->bytes_received);
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
@@ -67,7 +67,8 @@ TEST(ConnectionEndTest, AGracefulCloseGivesWhatIsOwedAndAFin) {
   EXPECT_TRUE(echoed == bytes.substr(0, echoed.size()));
 }
 
-// It was not read since it did not read; now nobody else would make it go on.
+// Back-pressure had stopped the reading. A peer that is stuck in a write would
+// never get to reading its echo.
 TEST(ConnectionEndTest, AGracefulCloseReadsAPeerThatIsStuckWriting) {
   TestServer server(
       With({.mode = EchoMode::kRaw, .max_buffered_bytes = 64 << 20}));
@@ -109,7 +110,7 @@ TEST(ConnectionEndTest, AGracefulCloseCutsOffAtItsDeadline) {
   server.clock().Advance(absl::Seconds(31));
   EXPECT_EQ(client.WaitForEnd(), End::kReset);
   EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
-  // It was the operator's doing, and no fault of the drain that comes later.
+  // An operator's close does not count against a later drain.
   server.DrainAndWait({});
   server.OnMainLoop(
       [](EchoServer& each) { EXPECT_TRUE(each.DrainedCleanly()); });
@@ -131,7 +132,7 @@ TEST(ConnectionEndTest, AfterItsFinItWaitsForThePeersNoLongerThanTheLinger) {
   EXPECT_FALSE(server.Get(1).ok());
 }
 
-// However long that takes: its time to close, too, begins then.
+// However long delivery takes, the linger begins when it is complete.
 TEST(ConnectionEndTest, TheLingerBeginsWhenThePeerHasEverything) {
   TestServer server(Raw());
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
@@ -150,7 +151,7 @@ TEST(ConnectionEndTest, TheLingerBeginsWhenThePeerHasEverything) {
   EXPECT_EQ(Closed(server, CloseReason::kAdminGraceful), 1);
 }
 
-TEST(ConnectionEndTest, AResetDropsWhatIsOwed) {
+TEST(ConnectionEndTest, AResetDropsTheRestOfTheEcho) {
   TestServer server(Raw());
   TcpClient client = server.Connect({.receive_buffer = 16 << 10});
   const std::string owed = FillKernel(server, client);
@@ -161,9 +162,9 @@ TEST(ConnectionEndTest, AResetDropsWhatIsOwed) {
   EXPECT_EQ(Closed(server, CloseReason::kAdminReset), 1);
 }
 
-// A peer that reads slowly and goes on sending: closed while the kernel still
-// has bytes for it, it would lose them to the reset that answers its own.
-TEST(ConnectionEndTest, AGracefulCloseWaitsUntilThePeerHasWhatTheKernelHas) {
+// The peer reads slowly and goes on sending. If the socket were closed while
+// the kernel still held echo, the reset in answer to late bytes would drop it.
+TEST(ConnectionEndTest, AGracefulCloseWaitsForDelivery) {
   TestServer server(Raw());
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
   TcpClient prompt = server.Connect();
@@ -194,7 +195,7 @@ TEST(ConnectionEndTest, AGracefulCloseWaitsUntilThePeerHasWhatTheKernelHas) {
   EXPECT_TRUE(echoed == bytes.substr(0, answered));
 }
 
-TEST(ConnectionEndTest, WhatIsNotTakenByTheDeadlineIsCutOffAndCounted) {
+TEST(ConnectionEndTest, EchoThatIsNotReadByTheDeadlineIsCutOffAndCounted) {
   EchoServerOptions options = Raw();
   options.drain_timeout = absl::Seconds(30);
   TestServer server(std::move(options));
@@ -208,8 +209,8 @@ TEST(ConnectionEndTest, WhatIsNotTakenByTheDeadlineIsCutOffAndCounted) {
   EXPECT_EQ(Closed(server, CloseReason::kAdminGraceful), 0);
 }
 
-// Though it is idle as well: what it is owed is the drain's to answer for.
-TEST(ConnectionEndTest, WhoIsIdleInADrainIsCutOffByItsDeadlineAlone) {
+// The idle timeout does not apply during a drain.
+TEST(ConnectionEndTest, OnlyItsDeadlineCutsOffAnIdleConnectionInADrain) {
   EchoServerOptions options = With({.mode = EchoMode::kRaw,
                                     .idle_timeout = absl::Seconds(5),
                                     .write_stall_timeout = absl::Seconds(5)});
@@ -225,8 +226,8 @@ TEST(ConnectionEndTest, WhoIsIdleInADrainIsCutOffByItsDeadlineAlone) {
   EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
 }
 
-// Half-closed, it could be left to the kernel, but for networks that end with
-// the process.
+// The kernel would deliver the rest after a close, but in a container the
+// network ends with the process.
 TEST(ConnectionEndTest, ADrainWaitsForAHalfClosedPeerToHaveEverything) {
   TestServer server(
       With({.mode = EchoMode::kRaw, .max_buffered_bytes = 64 << 20}));
@@ -238,8 +239,8 @@ TEST(ConnectionEndTest, ADrainWaitsForAHalfClosedPeerToHaveEverything) {
     return server.Get(1)->state == ConnectionInfo::State::kRemoteHalfClosed;
   }));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());
-  // Until the kernel has all of it. A server that let go of it now could end,
-  // and take its network with it.
+  // Until the kernel has accepted everything. A server that closed the socket
+  // now could exit and take its network with it.
   std::string echoed;
   while (server.Get(1).ok() && server.Get(1)->bytes_buffered > 0) {
     echoed += slow.Read(64 << 10);
@@ -254,7 +255,7 @@ TEST(ConnectionEndTest, ADrainWaitsForAHalfClosedPeerToHaveEverything) {
   EXPECT_EQ(Closed(server, CloseReason::kPeerClosed), 1);
 }
 
-// Nobody reads any more, so the reset has to be looked for.
+// After the peer's FIN nothing is read, so the reset has to be looked for.
 TEST(ConnectionEndTest, ADrainNoticesThatAHalfClosedPeerHasDied) {
   TestServer server(
       With({.mode = EchoMode::kRaw, .max_buffered_bytes = 64 << 20}));
@@ -281,7 +282,7 @@ TEST(ConnectionEndTest, ADrainNoticesThatAHalfClosedPeerHasDied) {
       [](EchoServer& each) { EXPECT_TRUE(each.DrainedCleanly()); });
 }
 
-// A client that has said too long a line, and takes nothing of what it is owed.
+// A client that has sent too long a line, and reads nothing.
 class TooLongTest : public ::testing::Test {
  protected:
   TooLongTest() {
@@ -320,8 +321,8 @@ TEST_F(TooLongTest, IsCutOffByADrainsDeadline) {
       [](EchoServer& each) { EXPECT_FALSE(each.DrainedCleanly()); });
 }
 
-// It only waits for the peer's FIN.
-TEST(ConnectionEndTest, AStopDoesNotCutOffWhoHasEverything) {
+// The connection only waits for the peer's FIN.
+TEST(ConnectionEndTest, AStopDoesNotCutOffAPeerThatHasEverything) {
   TestServer server;
   TcpClient client = server.Connect();
   ASSERT_TRUE(Echoes(client, "one"));

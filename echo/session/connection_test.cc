@@ -87,7 +87,7 @@ TEST(ConnectionTest, EchoesThroughASmallWindow) {
     EXPECT_TRUE(client.Send(sent));
     client.FinishSending();
   });
-  // Nobody reads yet, so it must come to a stop.
+  // The client does not read yet, so reading must stop.
   EXPECT_TRUE(Eventually(
       [&] { return server.control().GetStats().total.read_pauses > 0; }));
   const std::string echoed = client.ReadToEnd();
@@ -164,8 +164,8 @@ TEST(ConnectionTest, ARaisedLimitLetsAPausedConnectionGoOn) {
   EXPECT_TRUE(client.ReadToEnd() == bytes.substr(0, sent));
 }
 
-// Sent out of band, as telnet's `send synch` does, it has its place in the
-// stream nevertheless.
+// Urgent data, as telnet's `send synch` sends it, keeps its place in the
+// stream.
 TEST(ConnectionTest, UrgentBytesComeBackInTheirPlace) {
   for (const EchoMode mode : {EchoMode::kRaw, EchoMode::kLine}) {
     TestServer server(With({.mode = mode}));

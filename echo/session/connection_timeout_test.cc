@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// When the server ends a connection by itself: idle, stalled, or old. And when
-// it must not, since the fault is not the client's.
+// The timeouts that end a connection: idle, write stall, maximum age. And when
+// they must not, since the delay is not the client's.
 
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +39,8 @@ using End = TcpClient::End;
 constexpr absl::Duration kTimeout = absl::Seconds(10);
 constexpr absl::Duration kABit = absl::Seconds(1);  // deadlines are coarse
 
-// The server's only connection has taken nothing since it got stuck, but maybe
-// before: so it is closed when its timeout is over once, or twice.
+// The server's only connection has taken nothing since it got stuck, but may
+// have shortly before: so it ends after its timeout, or after twice that.
 void WaitUntilClosed(TestServer& server, absl::Duration timeout) {
   server.AdvanceAndTick(timeout + kABit);
   if (server.Get(1).ok()) server.AdvanceAndTick(timeout + kABit);
@@ -79,7 +79,7 @@ TEST(ConnectionTimeoutTest,
 
 // The kernel's buffer holds megabytes and asks for more only when a third of it
 // is free; by then a slow peer has read for a long time.
-TEST(ConnectionTimeoutTest, WhoReadsSlowlyIsNotIdle) {
+TEST(ConnectionTimeoutTest, ASlowReaderIsNotIdle) {
   TestServer server(With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout}));
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
   const std::string bytes = Pattern(64 << 20);
@@ -95,9 +95,9 @@ TEST(ConnectionTimeoutTest, WhoReadsSlowlyIsNotIdle) {
   EXPECT_TRUE(echoed == bytes.substr(0, sent)) << echoed.size();
 }
 
-// Nothing is left of the kernel's megabytes when its time is up, but they kept
-// it busy until then.
-TEST(ConnectionTimeoutTest, WhoHasJustTakenTheLastOfItIsNotIdle) {
+// By the timeout the client has read all of the kernel's megabytes; but doing
+// so kept it busy.
+TEST(ConnectionTimeoutTest, APeerThatHasJustReadTheLastByteIsNotIdle) {
   TestServer server(With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout}));
   TcpClient slow = server.Connect({.receive_buffer = 16 << 10});
   const std::string bytes = Pattern(1 << 20);
@@ -115,7 +115,7 @@ TEST(ConnectionTimeoutTest, WhoHasJustTakenTheLastOfItIsNotIdle) {
   EXPECT_EQ(slow.WaitForEnd(), End::kEof);
 }
 
-TEST(ConnectionTimeoutTest, WhoTakesNothingIsIdleThoughMuchIsOwed) {
+TEST(ConnectionTimeoutTest, APeerThatDoesNotReadIsIdle) {
   TestServer server(With({.mode = EchoMode::kRaw, .idle_timeout = kTimeout}));
   TcpClient stuck = server.Connect({.receive_buffer = 16 << 10});
   SendUntilStuck(server, stuck, Pattern(64 << 20), 1);
@@ -123,7 +123,7 @@ TEST(ConnectionTimeoutTest, WhoTakesNothingIsIdleThoughMuchIsOwed) {
   EXPECT_EQ(Closed(server, CloseReason::kIdleTimeout), 1);
 }
 
-TEST(ConnectionTimeoutTest, WhoTakesNothingOfWhatWaitsIsReset) {
+TEST(ConnectionTimeoutTest, APeerThatDoesNotReadStalls) {
   TestServer server(With({.mode = EchoMode::kRaw,
                           .idle_timeout = kTimeout,
                           .write_stall_timeout = absl::Seconds(3)}));
@@ -133,7 +133,7 @@ TEST(ConnectionTimeoutTest, WhoTakesNothingOfWhatWaitsIsReset) {
   EXPECT_EQ(Closed(server, CloseReason::kWriteStall), 1);
 }
 
-TEST(ConnectionTimeoutTest, WhoReadsSlowlyDoesNotStall) {
+TEST(ConnectionTimeoutTest, ASlowReaderDoesNotStall) {
   TestServer server(With({.mode = EchoMode::kRaw,
                           .idle_timeout = 2 * kTimeout,
                           .write_stall_timeout = kTimeout}));
@@ -163,7 +163,7 @@ TEST(ConnectionTimeoutTest, AnIdlePeerDoesNotStall) {
   EXPECT_EQ(client.Read(1), "b");
 }
 
-TEST(ConnectionTimeoutTest, AtItsAgeItIsClosedWithWhatItIsOwed) {
+TEST(ConnectionTimeoutTest, AtItsMaximumAgeItIsClosedGracefully) {
   TestServer server(With({.max_connection_age = absl::Minutes(1)}));
   TcpClient old = server.Connect();
   ASSERT_TRUE(old.Send("half"));
@@ -182,7 +182,7 @@ TEST(ConnectionTimeoutTest, AtItsAgeItIsClosedWithWhatItIsOwed) {
   EXPECT_EQ(young.Read(11), "YOU SAID y\n");
 }
 
-TEST(ConnectionTimeoutTest, WhoDoesNotEndAfterItsAgeIsCutOff) {
+TEST(ConnectionTimeoutTest, APeerThatDoesNotCloseAfterItsMaximumAgeIsCutOff) {
   TestServer server(With({.max_connection_age = absl::Minutes(1)}));
   TcpClient client = server.Connect();
   ASSERT_TRUE(client.Send("half"));
@@ -196,8 +196,7 @@ TEST(ConnectionTimeoutTest, WhoDoesNotEndAfterItsAgeIsCutOff) {
   EXPECT_EQ(Closed(server, CloseReason::kDrainDeadline), 1);
 }
 
-// So many clients that the loop cannot see to all of them between its waking up
-// and its timers.
+// More clients than the loop serves between waking up and running its timers.
 class PauseTest : public ::testing::Test {
  protected:
   static constexpr std::size_t kMany =
@@ -216,11 +215,11 @@ class PauseTest : public ::testing::Test {
     }));
   }
 
-  // The process is stopped for longer than the idle timeout, and meanwhile the
-  // clients do something. When it wakes up its timers have come, too.
+  // The process is stopped for longer than the idle timeout while the clients
+  // are active. When it goes on, timers and bytes are due at once.
   void Pause(const std::function<void(TcpClient&)>& act) {
     server_.OnMainLoop([&](EchoServer&) {
-      // Who comes first is read last, and looked at first.
+      // The first to connect is read last, and its deadline comes first.
       for (auto each = clients_.rbegin(); each != clients_.rend(); ++each) {
         act(*each);
       }
@@ -242,14 +241,14 @@ class PauseTest : public ::testing::Test {
   std::vector<TcpClient> clients_;
 };
 
-TEST_F(PauseTest, WhoSentMeanwhileIsNotIdle) {
+TEST_F(PauseTest, AClientThatSentMeanwhileIsNotIdle) {
   Pause([](TcpClient& client) { EXPECT_TRUE(client.Send("sent")); });
   for (TcpClient& client : clients_) EXPECT_EQ(client.Read(4), "sent");
   EXPECT_EQ(Closed(server_, CloseReason::kIdleTimeout), 0);
 }
 
-// Closed as idle, they would be counted as that.
-TEST_F(PauseTest, WhoClosedMeanwhileIsNotIdle) {
+// Otherwise they would be counted as idle.
+TEST_F(PauseTest, AClientThatClosedMeanwhileIsNotIdle) {
   Pause([](TcpClient& client) { client.FinishSending(); });
   for (TcpClient& client : clients_) EXPECT_EQ(client.WaitForEnd(), End::kEof);
   EXPECT_TRUE(Eventually([&] {
@@ -258,7 +257,7 @@ TEST_F(PauseTest, WhoClosedMeanwhileIsNotIdle) {
   }));
 }
 
-TEST_F(PauseTest, WhoTookEverythingMeanwhileHasNotStalled) {
+TEST_F(PauseTest, AClientThatReadEverythingMeanwhileHasNotStalled) {
   ListenerUpdate update = Update();
   update.write_stall_timeout = kTimeout;
   ASSERT_TRUE(server_.Update(update).ok());
@@ -284,7 +283,7 @@ class DrainPauseTest : public PauseTest {
   DrainPauseTest() : PauseTest(ListenerSettings()) {}
 };
 
-TEST_F(DrainPauseTest, WhoFinishedItsLineMeanwhileIsNotCutOff) {
+TEST_F(DrainPauseTest, AClientThatFinishedItsLineMeanwhileIsNotCutOff) {
   for (std::size_t i = 0; i < kMany; ++i) {
     ASSERT_TRUE(clients_[i].Send("half"));
     ASSERT_TRUE(WaitUntilReceived(server_, i + 1, 4));

@@ -32,8 +32,8 @@ struct alignas(64) WorkerStats {
   Counters Read() const;
 };
 
-// The figures of one listener. They outlive its sockets, so that a change of
-// port keeps the counts. Reading is thread-safe; each part has one writer.
+// The figures of one listener. They outlive its sockets, so a port change keeps
+// the counts. Reading is thread-safe; each part has one writer.
 class ListenerStats {
  public:
   explicit ListenerStats(int worker_count)
@@ -49,8 +49,8 @@ class ListenerStats {
   // The sum over the workers, with what the main loop counts. Thread-safe.
   Counters Total() const;
 
-  // Sockets that were accepted and are not closed, those on their way to a
-  // worker included: the main loop adds, the workers take off.
+  // Sockets that have been accepted and not closed, including those on their
+  // way to a worker. The main loop adds, the workers subtract.
   std::atomic<std::int64_t> open_connections{0};
 
   // The same by client address.
