@@ -124,13 +124,13 @@ TEST(SettingsTableTest, DescribesASettingForPeople) {
                                      .idle_timeout = absl::Seconds(90)};
   const Setting& mode = SettingOf(&ListenerSettings::mode);
   EXPECT_EQ(SettingText(mode, settings), "raw");
-  EXPECT_EQ(SettingValues(mode), "One of line or raw; default line.");
+  EXPECT_EQ(SettingValues(mode), "Default: line.");
   EXPECT_EQ(SettingHelp(mode),
             "line answers YOU SAID <line> to each line; raw sends every byte "
             "back (RFC 862).");
   const Setting& timeout = SettingOf(&ListenerSettings::idle_timeout);
   EXPECT_EQ(SettingText(timeout, settings), "1m30s");
-  EXPECT_EQ(SettingValues(timeout), "From 0 (never) to 8760h; default 0.");
+  EXPECT_EQ(SettingValues(timeout), "Default: 0; from 0 (never) to 8760h.");
   EXPECT_EQ(SettingHelp(timeout), timeout.help);
   EXPECT_EQ(
       SettingText(SettingOf(&ListenerSettings::max_connections), settings),
