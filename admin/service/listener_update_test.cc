@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_settings.h"
+#include "echo/testing/unusual_settings.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -29,19 +30,6 @@ std::string Field(const UpdateListenerRequest& request) {
   return GetErrorDetail(status).field;
 }
 
-// No setting has its default.
-ListenerSettings Unusual() {
-  return {.mode = EchoMode::kRaw,
-          .max_connections = 1,
-          .max_connections_per_address = 2,
-          .max_line_bytes = 3,
-          .max_buffered_bytes = 4,
-          .idle_timeout = absl::Seconds(5),
-          .max_connection_age = absl::Seconds(6),
-          .write_stall_timeout = absl::Seconds(7),
-          .backlog = 8};
-}
-
 TEST(ListenerUpdateTest, WithoutAMaskTakesEveryFieldThatIsSet) {
   UpdateListenerRequest request = Request();
   request.mutable_listener()->set_port(0);
@@ -54,9 +42,9 @@ TEST(ListenerUpdateTest, WithoutAMaskTakesEveryFieldThatIsSet) {
   EXPECT_EQ(update->etag, "abc");
   EXPECT_EQ(update->port, 0);
   EXPECT_FALSE(update->address.has_value());
-  ListenerSettings changed = Unusual();
+  ListenerSettings changed = UnusualSettings();
   changed.max_connections = 0;
-  EXPECT_EQ(update->settings.ApplyTo(Unusual()), changed);
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), changed);
 }
 
 TEST(ListenerUpdateTest, WithAMaskTakesThoseFieldsAndTheirDefaults) {
@@ -66,10 +54,10 @@ TEST(ListenerUpdateTest, WithAMaskTakesThoseFieldsAndTheirDefaults) {
   const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
   ASSERT_TRUE(update.ok()) << update.status();
   EXPECT_FALSE(update->port.has_value());
-  ListenerSettings changed = Unusual();
+  ListenerSettings changed = UnusualSettings();
   changed.max_line_bytes = ListenerSettings().max_line_bytes;
   changed.idle_timeout = absl::Seconds(50);
-  EXPECT_EQ(update->settings.ApplyTo(Unusual()), changed);
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), changed);
 }
 
 TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
@@ -82,7 +70,7 @@ TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
   ASSERT_TRUE(update.ok()) << update.status();
   EXPECT_EQ(update->address, "::1");
   EXPECT_EQ(update->port, 0);
-  EXPECT_EQ(update->settings.ApplyTo(Unusual()), ListenerSettings());
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), ListenerSettings());
 }
 
 TEST(ListenerUpdateTest, SaysWhatModesThereAre) {

@@ -19,11 +19,11 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "absl/time/time.h"
 #include "echo/base/named_values.h"
 #include "echo/control/close_reason.h"
 #include "echo/control/echo_mode.h"
 #include "echo/control/listener_settings.h"
+#include "echo/testing/unusual_settings.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -44,16 +44,8 @@ ListenerSettings FromProto(const Listener& listener) {
 }
 
 TEST(SettingConversionTest, EverySettingGoesToProtoAndBack) {
-  const ListenerSettings unusual = {.mode = EchoMode::kRaw,
-                                    .max_connections = 1,
-                                    .max_connections_per_address = 2,
-                                    .max_line_bytes = 3,
-                                    .max_buffered_bytes = 4,
-                                    .idle_timeout = absl::Milliseconds(5),
-                                    .max_connection_age = absl::Seconds(6),
-                                    .write_stall_timeout = absl::Hours(7),
-                                    .backlog = 8};
-  for (const ListenerSettings& settings : {ListenerSettings(), unusual}) {
+  for (const ListenerSettings& settings :
+       {ListenerSettings(), UnusualSettings()}) {
     Listener listener;
     SettingsToProto(settings, listener);
     EXPECT_EQ(FromProto(listener), settings) << listener.DebugString();

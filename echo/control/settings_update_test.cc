@@ -2,35 +2,42 @@
 
 #include "echo/control/settings_update.h"
 
+#include <variant>
+
 #include "absl/time/time.h"
+#include "echo/control/echo_mode.h"
 #include "echo/control/listener_settings.h"
+#include "echo/control/settings_table.h"
+#include "echo/testing/unusual_settings.h"
 #include "gtest/gtest.h"
 
 namespace echod {
 namespace {
 
 TEST(SettingsUpdateTest, AppliesWhatIsSetAndKeepsTheRest) {
-  const ListenerSettings before = {.max_connections = 1, .max_line_bytes = 2};
   SettingsUpdate update;
-  EXPECT_EQ(update.ApplyTo(before), before);
+  EXPECT_EQ(update.ApplyTo(UnusualSettings()), UnusualSettings());
   update.Set(&ListenerSettings::max_connections, 0);
-  update.Set(&ListenerSettings::mode, EchoMode::kRaw);
-  update.Set(&ListenerSettings::max_buffered_bytes, 3);
+  update.Set(&ListenerSettings::mode, EchoMode::kLine);
   update.Set(&ListenerSettings::idle_timeout, absl::Seconds(4));
   update.Set(&ListenerSettings::backlog, 5);
-  update.Set(&ListenerSettings::max_connections_per_address, 6);
-  update.Set(&ListenerSettings::max_connection_age, absl::Seconds(7));
-  update.Set(&ListenerSettings::write_stall_timeout, absl::Seconds(8));
-  EXPECT_EQ(update.ApplyTo(before),
-            (ListenerSettings{.mode = EchoMode::kRaw,
-                              .max_connections = 0,
-                              .max_connections_per_address = 6,
-                              .max_line_bytes = 2,
-                              .max_buffered_bytes = 3,
-                              .idle_timeout = absl::Seconds(4),
-                              .max_connection_age = absl::Seconds(7),
-                              .write_stall_timeout = absl::Seconds(8),
-                              .backlog = 5}));
+  ListenerSettings expected = UnusualSettings();
+  expected.max_connections = 0;
+  expected.mode = EchoMode::kLine;
+  expected.idle_timeout = absl::Seconds(4);
+  expected.backlog = 5;
+  EXPECT_EQ(update.ApplyTo(UnusualSettings()), expected);
+}
+
+TEST(SettingsUpdateTest, AppliesEverySetting) {
+  SettingsUpdate update;
+  for (const Setting& setting : SettingsTable()) {
+    std::visit(
+        [&](auto member) { update.Set(member, UnusualSettings().*member); },
+        MemberOf(setting));
+  }
+  EXPECT_NE(UnusualSettings(), ListenerSettings());
+  EXPECT_EQ(update.ApplyTo({}), UnusualSettings());
 }
 
 TEST(SettingsUpdateTest, TheLastValueCounts) {
