@@ -8,6 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "echo/control/control_error.h"
+#include "echo/control/listener_settings.h"
+#include "echo/testing/unusual_settings.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -39,42 +41,47 @@ TEST(ListenerUpdateTest, WithoutAMaskTakesEveryFieldThatIsSet) {
   EXPECT_EQ(update->id, "default");
   EXPECT_EQ(update->etag, "abc");
   EXPECT_EQ(update->port, 0);
-  EXPECT_EQ(update->max_connections, 0);
   EXPECT_FALSE(update->address.has_value());
-  EXPECT_FALSE(update->mode.has_value());
-  EXPECT_FALSE(update->max_line_bytes.has_value());
-  EXPECT_FALSE(update->idle_timeout.has_value());
+  ListenerSettings changed = UnusualSettings();
+  changed.max_connections = 0;
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), changed);
 }
 
 TEST(ListenerUpdateTest, WithAMaskTakesThoseFieldsAndTheirDefaults) {
   UpdateListenerRequest request = Request({"max_line_bytes", "idle_timeout"});
   request.mutable_listener()->set_port(1234);
-  request.mutable_listener()->mutable_idle_timeout()->set_seconds(5);
+  request.mutable_listener()->mutable_idle_timeout()->set_seconds(50);
   const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
   ASSERT_TRUE(update.ok()) << update.status();
   EXPECT_FALSE(update->port.has_value());
-  EXPECT_EQ(update->idle_timeout, absl::Seconds(5));
-  EXPECT_EQ(update->max_line_bytes, ListenerSettings().max_line_bytes);
+  ListenerSettings changed = UnusualSettings();
+  changed.max_line_bytes = ListenerSettings().max_line_bytes;
+  changed.idle_timeout = absl::Seconds(50);
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), changed);
 }
 
 TEST(ListenerUpdateTest, AStarIsEveryFieldThatCanBeChanged) {
   UpdateListenerRequest request = Request({"*"});
   request.mutable_listener()->set_address("::1");
-  request.mutable_listener()->set_mode(admin::v1::Listener::MODE_RAW);
+  request.mutable_listener()->set_mode(admin::v1::Listener::MODE_LINE);
   EXPECT_EQ(Field(request), "listener.port");
   request.mutable_listener()->set_port(0);
   const absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(request);
   ASSERT_TRUE(update.ok()) << update.status();
   EXPECT_EQ(update->address, "::1");
   EXPECT_EQ(update->port, 0);
-  EXPECT_EQ(update->mode, EchoMode::kRaw);
-  EXPECT_EQ(update->max_connections, 0);
-  EXPECT_EQ(update->max_buffered_bytes, ListenerSettings().max_buffered_bytes);
-  EXPECT_EQ(update->idle_timeout, absl::ZeroDuration());
-  EXPECT_EQ(update->max_connections_per_address, 0);
-  EXPECT_EQ(update->max_connection_age, absl::ZeroDuration());
-  EXPECT_EQ(update->write_stall_timeout, absl::ZeroDuration());
-  EXPECT_EQ(update->backlog, ListenerSettings().backlog);
+  EXPECT_EQ(update->settings.ApplyTo(UnusualSettings()), ListenerSettings());
+}
+
+TEST(ListenerUpdateTest, SaysWhatModesThereAre) {
+  const char kChoice[] =
+      "choose MODE_LINE or MODE_RAW, or leave the mode out of update_mask";
+  UpdateListenerRequest request = Request({"mode"});
+  EXPECT_EQ(ParseListenerUpdate(request).status().message(), kChoice);
+  request = Request();
+  request.mutable_listener()->set_mode(
+      static_cast<admin::v1::Listener::Mode>(99));
+  EXPECT_EQ(ParseListenerUpdate(request).status().message(), kChoice);
 }
 
 TEST(ListenerUpdateTest, RefusesPathsThatCannotBeChanged) {

@@ -8,20 +8,11 @@
 
 #include "admin/service/duration_conversion.h"
 #include "admin/service/resource_names.h"
+#include "admin/service/setting_conversion.h"
 #include "echo/control/close_reason.h"
 
 namespace echod {
 namespace {
-
-admin::v1::Listener::Mode ModeToProto(EchoMode mode) {
-  switch (mode) {
-    case EchoMode::kLine:
-      return admin::v1::Listener::MODE_LINE;
-    case EchoMode::kRaw:
-      return admin::v1::Listener::MODE_RAW;
-  }
-  return admin::v1::Listener::MODE_UNSPECIFIED;
-}
 
 admin::v1::Listener::State StateToProto(ListenerInfo::State state) {
   switch (state) {
@@ -80,9 +71,8 @@ admin::v1::Counters ToProto(const Counters& counters) {
       counters.rejected_max_connections_per_address;
   rejected["max_total_connections"] = counters.rejected_max_total_connections;
   auto& closed = *proto.mutable_connections_closed_total();
-  for (std::size_t i = 0; i < counters.closed.size(); ++i) {
-    closed[std::string(CloseReasonName(static_cast<CloseReason>(i)))] =
-        counters.closed[i];
+  for (std::size_t i = 0; i < kCloseReasonCount; ++i) {
+    closed[std::string(kCloseReasons[i].name)] = counters.closed[i];
   }
   proto.set_bytes_received_total(counters.bytes_received);
   proto.set_bytes_sent_total(counters.bytes_sent);
@@ -126,22 +116,13 @@ admin::v1::AdminStats ToProto(const AdminCounters& counters) {
 }
 
 admin::v1::Listener ToProto(const ListenerInfo& listener) {
-  const ListenerSettings& settings = listener.settings;
   admin::v1::Listener proto;
   proto.set_name(ListenerName(listener.id));
   proto.set_address(listener.address);
   proto.set_port(listener.port);
   proto.set_bound_port(listener.bound_port);
-  proto.set_mode(ModeToProto(settings.mode));
+  SettingsToProto(listener.settings, proto);
   proto.set_state(StateToProto(listener.state));
-  proto.set_max_connections(settings.max_connections);
-  proto.set_max_line_bytes(settings.max_line_bytes);
-  proto.set_max_buffered_bytes(settings.max_buffered_bytes);
-  *proto.mutable_idle_timeout() = ToProto(settings.idle_timeout);
-  proto.set_max_connections_per_address(settings.max_connections_per_address);
-  *proto.mutable_max_connection_age() = ToProto(settings.max_connection_age);
-  *proto.mutable_write_stall_timeout() = ToProto(settings.write_stall_timeout);
-  proto.set_backlog(settings.backlog);
   proto.set_active_connections(listener.active_connections);
   proto.set_generation(listener.generation);
   proto.set_source(SourceToProto(listener.source));

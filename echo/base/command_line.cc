@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
@@ -27,15 +28,49 @@
 namespace echod {
 namespace {
 
-using Flags = std::map<std::string, absl::CommandLineFlag*>;
+using Flags = std::map<std::string, ProgramFlag>;
 
-Flags OwnFlags(absl::string_view flags_file) {
-  Flags flags;
+std::vector<absl::CommandLineFlag*> AbslFlags(absl::string_view flags_file) {
+  std::vector<absl::CommandLineFlag*> flags;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (absl::EndsWith(flag->Filename(), flags_file)) {
-      flags[std::string(name)] = flag;
-    }
+    if (absl::EndsWith(flag->Filename(), flags_file)) flags.push_back(flag);
   }
+  return flags;
+}
+
+absl::Status SetAbslFlag(absl::CommandLineFlag& flag, absl::string_view text) {
+  std::string error;
+  if (flag.ParseFrom(text, &error)) return absl::OkStatus();
+  // absl's own sentence repeats the value; what the type has to say comes last.
+  const std::size_t reason = error.rfind("; ");
+  absl::string_view detail;
+  if (reason != std::string::npos) {
+    detail =
+        absl::StripAsciiWhitespace(absl::string_view(error).substr(reason + 2));
+  }
+  if (detail.empty() && flag.IsOfType<absl::Duration>()) {
+    detail = WhatToWrite<absl::Duration>();
+  } else if (detail.empty() && flag.IsOfType<double>()) {
+    detail = WhatToWrite<double>();
+  } else if (detail.empty() && flag.IsOfType<int>()) {
+    detail = WhatToWrite<int>();
+  } else if (detail.empty()) {
+    detail = WhatToWrite<std::int64_t>();
+  }
+  return absl::InvalidArgumentError(detail);
+}
+
+Flags FlagsOf(const ProgramSpec& program) {
+  Flags flags;
+  for (absl::CommandLineFlag* flag : AbslFlags(program.flags_file)) {
+    flags[std::string(flag->Name())] = {.name = std::string(flag->Name()),
+                                        .default_value = flag->DefaultValue(),
+                                        .help = flag->Help(),
+                                        .set = [flag](absl::string_view text) {
+                                          return SetAbslFlag(*flag, text);
+                                        }};
+  }
+  for (const ProgramFlag& flag : program.more_flags) flags[flag.name] = flag;
   return flags;
 }
 
@@ -76,32 +111,17 @@ absl::Status SetFlag(absl::string_view name,
                      const Flags& flags) {
   const auto found = flags.find(std::string(name));
   if (found == flags.end()) return UnknownFlag(name, flags);
-  absl::CommandLineFlag& flag = *found->second;
+  const ProgramFlag& flag = found->second;
   if (!value.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "flag --", name, " has no value; write --", name, "=",
-        flag.DefaultValue().empty() ? "VALUE" : flag.DefaultValue()));
+        flag.default_value.empty() ? "VALUE" : flag.default_value));
   }
-  std::string error;
-  if (flag.ParseFrom(*value, &error)) return absl::OkStatus();
-  // absl's own sentence repeats the value; what the type has to say comes last.
-  const std::size_t reason = error.rfind("; ");
-  absl::string_view detail;
-  if (reason != std::string::npos) {
-    detail =
-        absl::StripAsciiWhitespace(absl::string_view(error).substr(reason + 2));
-  }
-  if (detail.empty() && flag.IsOfType<absl::Duration>()) {
-    detail = "write a number and its unit, such as 30s or 5m";
-  } else if (detail.empty() && flag.IsOfType<double>()) {
-    detail = "write a number";
-  } else if (detail.empty()) {
-    detail = flag.IsOfType<int>() ? "write a whole number below 2147483648"
-                                  : "write a whole number below 2^63";
-  }
+  const absl::Status set = flag.set(*value);
+  if (set.ok()) return set;
   return absl::InvalidArgumentError(absl::StrCat(
-      "flag --", name, " cannot be '", *value, "'", ": ", detail,
-      "; the default is '", flag.DefaultValue(), "', and --help says more"));
+      "flag --", name, " cannot be '", *value, "'", ": ", set.message(),
+      "; the default is '", flag.default_value, "', and --help says more"));
 }
 
 std::string HelpText(const ProgramSpec& program, const Flags& flags) {
@@ -110,9 +130,8 @@ std::string HelpText(const ProgramSpec& program, const Flags& flags) {
       " [--FLAG=VALUE]...", program.arguments.empty() ? "" : " ",
       program.arguments, "\n\n");
   for (const auto& [name, flag] : flags) {
-    absl::StrAppend(&text, "  --", name, "=", flag->DefaultValue(), "\n      ",
-                    absl::StrReplaceAll(flag->Help(), {{"\n", "\n      "}}),
-                    "\n");
+    absl::StrAppend(&text, "  --", name, "=", flag.default_value, "\n      ",
+                    absl::StrReplaceAll(flag.help, {{"\n", "\n      "}}), "\n");
   }
   absl::StrAppend(&text,
                   "  --help\n      Prints this.\n"
@@ -125,7 +144,7 @@ std::string HelpText(const ProgramSpec& program, const Flags& flags) {
 
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
                                              const ProgramSpec& program) {
-  const Flags flags = OwnFlags(program.flags_file);
+  const Flags flags = FlagsOf(program);
   CommandLine line;
   std::set<absl::string_view> given;
   for (int i = 1; i < argc; ++i) {
@@ -175,8 +194,8 @@ std::string UserPath(const std::string& path) {
 
 std::map<std::string, std::string> FlagValues(absl::string_view flags_file) {
   std::map<std::string, std::string> values;
-  for (const auto& [name, flag] : OwnFlags(flags_file)) {
-    values[name] = flag->CurrentValue();
+  for (const absl::CommandLineFlag* flag : AbslFlags(flags_file)) {
+    values[std::string(flag->Name())] = flag->CurrentValue();
   }
   return values;
 }

@@ -2,6 +2,7 @@
 
 #include "echo/base/command_line.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -107,6 +108,36 @@ TEST(CommandLineTest, HelpListsEveryFlagWithItsDefault) {
     EXPECT_TRUE(Mentions(line->answer, text)) << line->answer;
   }
   EXPECT_FALSE(Mentions(line->answer, "--flagfile"));
+}
+
+TEST(CommandLineTest, TakesFlagsOfTheProgramsOwnMaking) {
+  std::int64_t size = 5;
+  const auto parse = [&](std::string word) {
+    std::string program = "program";
+    char* argv[] = {program.data(), word.data()};
+    return ParseCommandLine(
+        2, argv,
+        {.name = "program",
+         .summary = "a program for tests",
+         .flags_file = kThisFile,
+         .arguments = "",
+         .more_flags = {{.name = "size",
+                         .default_value = "5",
+                         .help = "A size.",
+                         .set = [&](absl::string_view text) {
+                           return ParseFlagText(text, size);
+                         }}}});
+  };
+  ASSERT_TRUE(parse("--size=6").ok());
+  EXPECT_EQ(size, 6);
+  EXPECT_EQ(parse("--size=x").status().message(),
+            "flag --size cannot be 'x': write a whole number below 2^63; the "
+            "default is '5', and --help says more");
+  EXPECT_EQ(parse("--size").status().message(),
+            "flag --size has no value; write --size=5");
+  EXPECT_TRUE(Mentions(std::string(parse("--sizes=6").status().message()),
+                       "did you mean --size?"));
+  EXPECT_TRUE(Mentions(parse("--help")->answer, "  --size=5\n      A size.\n"));
 }
 
 TEST(CommandLineTest, VersionIsOneLine) {

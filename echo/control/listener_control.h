@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
+#include "echo/control/settings_update.h"
 
 namespace echod {
 
@@ -30,23 +31,11 @@ struct ListenerUpdate {
   std::string id;
   std::optional<std::string> address;
   std::optional<int> port;
-  std::optional<EchoMode> mode;
-  std::optional<std::int64_t> max_connections;
-  std::optional<std::int64_t> max_connections_per_address;
-  std::optional<std::int64_t> max_line_bytes;
-  std::optional<std::int64_t> max_buffered_bytes;
-  std::optional<absl::Duration> idle_timeout;
-  std::optional<absl::Duration> max_connection_age;
-  std::optional<absl::Duration> write_stall_timeout;
-  std::optional<int> backlog;
+  SettingsUpdate settings;
   std::string etag;  // empty: whatever it is now
   bool validate_only = false;
   DrainPolicy drain;
 };
-
-// `settings` with what `update` sets.
-ListenerSettings MergeSettings(ListenerSettings settings,
-                               const ListenerUpdate& update);
 
 // A listener at one moment. Plain values.
 struct ListenerInfo {

@@ -5,18 +5,13 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "echo/control/echo_mode.h"
 
 namespace echod {
 
-// How a connection's bytes are answered.
-enum class EchoMode : std::uint8_t {
-  kLine,  // `YOU SAID <line>` to each line
-  kRaw,   // every byte back, unchanged (RFC 862)
-};
-
-// The part of a listener that connections obey. Plain values; copied freely.
+// How a listener treats its connections. Plain values; copied freely. The
+// initializers are the defaults; settings_table.h says all else about each.
 struct ListenerSettings {
   EchoMode mode = EchoMode::kLine;
   std::int64_t max_connections = 0;              // 0: no limit
@@ -31,10 +26,6 @@ struct ListenerSettings {
   friend bool operator==(const ListenerSettings&,
                          const ListenerSettings&) = default;
 };
-
-// OK, or INVALID_ARGUMENT that names the first field out of its bounds and says
-// what they are.
-absl::Status ValidateSettings(const ListenerSettings& settings);
 
 }  // namespace echod
 

@@ -24,6 +24,7 @@
 #include "echo/base/logging.h"
 #include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
+#include "echo/control/listener_settings.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
@@ -224,13 +225,15 @@ int Main(int argc, char** argv) {
   }
   if (!noted.ok()) return CannotRun(noted);
   SendLibraryLogsToLog();
+  ListenerSettings settings;
   const absl::StatusOr<CommandLine> line =
       ParseCommandLine(argc, argv,
                        {.name = "echod",
                         .summary = "a TCP echo server that is observed and "
                                    "steered over gRPC",
                         .flags_file = kFlagsFile,
-                        .arguments = ""});
+                        .arguments = "",
+                        .more_flags = SettingFlags(settings)});
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) {
     if (std::fputs(line->answer.c_str(), stdout) < 0 ||
@@ -240,7 +243,7 @@ int Main(int argc, char** argv) {
     }
     return 0;
   }
-  absl::StatusOr<DaemonConfig> config = ConfigFromFlags();
+  absl::StatusOr<DaemonConfig> config = ConfigFromFlags(settings);
   if (!config.ok()) return CannotRun(config.status());
   SetLogLevel(config->log_level);
   if (absl::Status enough = PrepareDescriptors(config->worker_count);

@@ -25,6 +25,7 @@
 #include "echo/control/connection_info.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
 #include "echo/control/server_control.h"
 #include "echo/control/stats.h"
@@ -210,7 +211,7 @@ TEST(EchoServerTest, AnUpdateIsAnsweredWhenEveryConnectionHasTheNewSettings) {
   }));
   ASSERT_EQ(server.control().GetStats().total.read_pauses, 0);
   ListenerUpdate update = Update();
-  update.max_buffered_bytes = 64 * 1024;
+  update.settings.Set(&ListenerSettings::max_buffered_bytes, 64 * 1024);
   // Looked at on the main loop, where the only worker is: before it goes on.
   std::promise<std::int64_t> pauses;
   server.control().UpdateListener(
@@ -369,7 +370,7 @@ TEST(EchoServerTest, CanBeSteeredFromManyThreadsUnderLoad) {
       UniqueFd holder;
       update.port = HeldPort(holder);
     }
-    update.idle_timeout = absl::Minutes(1 + i);
+    update.settings.Set(&ListenerSettings::idle_timeout, absl::Minutes(1 + i));
     update.drain.mode = DrainPolicy::Mode::kGraceful;
     ASSERT_TRUE(server.Update(update).ok());
   }

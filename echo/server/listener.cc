@@ -18,6 +18,7 @@
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
+#include "echo/control/settings_table.h"
 #include "echo/net/listen_socket.h"
 
 namespace echod {
@@ -152,7 +153,7 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
         {.reason = "ETAG_MISMATCH", .field = "etag", .errno_name = ""});
   }
   Plan plan;
-  plan.settings = MergeSettings(settings_, update);
+  plan.settings = update.settings.ApplyTo(settings_);
   if (absl::Status valid = ValidateSettings(plan.settings); !valid.ok()) {
     return valid;
   }

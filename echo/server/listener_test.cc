@@ -26,6 +26,7 @@
 #include "echo/base/unique_fd.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
@@ -93,7 +94,7 @@ TEST(ListenerTest, AFailedMoveChangesNothing) {
   const ListenerInfo before = *server.control().GetListener("default");
   UniqueFd holder;
   ListenerUpdate update = MoveTo(HeldPort(holder));
-  update.max_connections = 7;
+  update.settings.Set(&ListenerSettings::max_connections, 7);
   const absl::StatusOr<ListenerInfo> failed = server.Update(update);
   EXPECT_EQ(failed.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(GetErrorDetail(failed.status()).reason, "ADDRESS_IN_USE");
@@ -167,9 +168,9 @@ TEST(ListenerTest, OfTwoChangesToOneEtagTheSecondIsAborted) {
   TestServer server;
   ListenerUpdate update = Update();
   update.etag = server.control().GetListener("default")->etag;
-  update.max_connections = 5;
+  update.settings.Set(&ListenerSettings::max_connections, 5);
   ASSERT_TRUE(server.Update(update).ok());
-  update.max_connections = 6;
+  update.settings.Set(&ListenerSettings::max_connections, 6);
   const absl::StatusOr<ListenerInfo> second = server.Update(update);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAborted);
   EXPECT_EQ(GetErrorDetail(second.status()).reason, "ETAG_MISMATCH");
@@ -190,7 +191,7 @@ TEST(ListenerTest, NamesTheFieldThatIsWrong) {
   update.address = "localhost";
   EXPECT_EQ(field(update), "address");
   update = Update();
-  update.max_buffered_bytes = -1;
+  update.settings.Set(&ListenerSettings::max_buffered_bytes, -1);
   EXPECT_EQ(field(update), "max_buffered_bytes");
   update = Update();
   update.id = "other";
@@ -319,7 +320,7 @@ TEST(ListenerTest, ResetsTheOneTooManyOfAnAddress) {
   ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
   // Those that are there count when the limit comes.
   ListenerUpdate update = Update();
-  update.max_connections_per_address = 2;
+  update.settings.Set(&ListenerSettings::max_connections_per_address, 2);
   ASSERT_TRUE(server.Update(update).ok());
   TcpClient third = server.Connect();
   EXPECT_EQ(third.WaitForEnd(), End::kReset);

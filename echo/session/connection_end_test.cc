@@ -77,7 +77,7 @@ TEST(ConnectionEndTest, AGracefulCloseReadsAPeerThatIsStuckWriting) {
   ASSERT_TRUE(client.Send(bytes));
   ASSERT_TRUE(WaitUntilReceived(server, 1, std::ssize(bytes)));
   ListenerUpdate lower = Update();
-  lower.max_buffered_bytes = 1 << 20;
+  lower.settings.Set(&ListenerSettings::max_buffered_bytes, 1 << 20);
   ASSERT_TRUE(server.Update(lower).ok());
   ASSERT_TRUE(Eventually([&] { return server.Get(1)->reading_paused; }));
   ASSERT_TRUE(server.Close(1, CloseMode::kGraceful).ok());

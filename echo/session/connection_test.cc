@@ -141,7 +141,7 @@ TEST(ConnectionTest, ALoweredLimitPausesALivingConnection) {
   ASSERT_GT(server.Get(1)->bytes_buffered, 1 << 20);
   ASSERT_FALSE(server.Get(1)->reading_paused);
   ListenerUpdate lower = Update();
-  lower.max_buffered_bytes = 1 << 20;
+  lower.settings.Set(&ListenerSettings::max_buffered_bytes, 1 << 20);
   ASSERT_TRUE(server.Update(lower).ok());
   ASSERT_TRUE(Eventually([&] { return server.Get(1)->reading_paused; }));
   EXPECT_EQ(server.control().GetStats().total.read_pauses, 1);
@@ -156,7 +156,7 @@ TEST(ConnectionTest, ARaisedLimitLetsAPausedConnectionGoOn) {
   const std::string bytes = Pattern(64 << 20);
   std::size_t sent = SendUntilStuck(server, client, bytes, 1);
   ListenerUpdate raise = Update();
-  raise.max_buffered_bytes = 4 << 20;
+  raise.settings.Set(&ListenerSettings::max_buffered_bytes, 4 << 20);
   ASSERT_TRUE(server.Update(raise).ok());
   sent += SendUntilStuck(server, client, bytes.substr(sent), 1);
   EXPECT_GT(server.Get(1)->bytes_buffered, (4 << 20) - (64 << 10));

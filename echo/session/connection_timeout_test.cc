@@ -72,7 +72,7 @@ TEST(ConnectionTimeoutTest,
   ASSERT_TRUE(WaitUntilReceived(server, 1, 4));
   server.clock().Advance(absl::Hours(1));
   ListenerUpdate update = Update();
-  update.idle_timeout = absl::Minutes(1);
+  update.settings.Set(&ListenerSettings::idle_timeout, absl::Minutes(1));
   ASSERT_TRUE(server.Update(update).ok());
   EXPECT_EQ(client.WaitForEnd(), End::kEof);
 }
@@ -259,7 +259,7 @@ TEST_F(PauseTest, AClientThatClosedMeanwhileIsNotIdle) {
 
 TEST_F(PauseTest, AClientThatReadEverythingMeanwhileHasNotStalled) {
   ListenerUpdate update = Update();
-  update.write_stall_timeout = kTimeout;
+  update.settings.Set(&ListenerSettings::write_stall_timeout, kTimeout);
   ASSERT_TRUE(server_.Update(update).ok());
   TcpClient slow = server_.Connect({.receive_buffer = 16 << 10});
   const std::string bytes = Pattern(64 << 20);

@@ -68,7 +68,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--listen=:0", "--listen=:0"}, "--listen"},
         Case{{"--listen=[::]:65536"}, "--listen"},
         Case{{"--listen=224.0.0.1:0"}, "--listen"},
-        Case{{"--mode=loud"}, "--mode"}, Case{{"--workers=-1"}, "--workers"},
+        Case{{"--mode=loud"}, "--mode"}, Case{{"--backlog=0"}, "--backlog"},
+        Case{{"--workers=-1"}, "--workers"},
         Case{{"--workers=two"}, "--workers"},
         Case{{"--max_connections=-1"}, "--max_connections"},
         Case{{"--max_connections_per_address=-1"},
@@ -225,7 +226,7 @@ TEST(StartupTest, AnswersHelpAndVersion) {
         "--max_connections=0", "--max_connections_per_address=0",
         "--max_total_connections=0", "--max_connection_age=0",
         "--write_stall_timeout=0", "--max_line_bytes=65536",
-        "--max_buffered_bytes=1048576", "--idle_timeout=0",
+        "--max_buffered_bytes=1048576", "--idle_timeout=0", "--backlog=4096",
         "--drain_grace_period=0", "--drain_timeout=30s",
         "--admin_address=127.0.0.1:9901", "--log_level=info", "--port_file="}) {
     EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
