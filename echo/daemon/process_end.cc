@@ -138,7 +138,7 @@ absl::StatusOr<std::unique_ptr<EndRequests>> EndRequests::Watch(
   if (!fd.valid()) return ResourceError("watch for signals", errno);
   auto watch = std::unique_ptr<EndRequests>(
       new EndRequests(loop, std::move(fd), std::move(callbacks)));
-  if (!watch->Start(loop.read_poller())) {
+  if (!watch->StartUrgent(loop.read_poller())) {
     return ResourceError("watch for signals", errno);
   }
   return watch;

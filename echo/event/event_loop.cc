@@ -19,19 +19,27 @@ namespace {
 
 constexpr int kWakeUpTries = 3;
 
-// What closures take of one turn, so that whoever posts a lot of them does not
-// keep sockets waiting.
+// What closures take of one turn, so that a flood of them does not keep sockets
+// waiting.
 constexpr std::size_t kMostClosures = 64;
 constexpr std::chrono::milliseconds kClosuresTime{1};
+// How long closures may wait behind what is ready. More than they take, so that
+// descriptors get a turn in between.
+constexpr timeval kLongestWait = {.tv_sec = 0, .tv_usec = 2000};
 
 // Null, with errno, when the system refuses.
 EventBasePtr NewBase() {
   event_config* const config = event_config_new();
   ECHOD_CHECK(config != nullptr);
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+  event_config_set_max_dispatch_interval(
+      config, nullptr, EventLoop::kMostCallbacks, kOrdinaryPriority);
   EventBasePtr base(event_base_new_with_config(config));
   const int error = errno;
   event_config_free(config);
+  if (base != nullptr) {
+    ECHOD_CHECK(event_base_priority_init(base.get(), kPriorities) == 0);
+  }
   errno = error;
   return base;
 }
@@ -64,9 +72,15 @@ EventLoop::EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd)
       wake_up_event_(event_new(base_.get(), wake_up_fd_.get(),
                                EV_READ | EV_PERSIST | EV_ET,
                                &EventLoop::OnWakeUp, this)),
+      look_again_event_(
+          evtimer_new(base_.get(), &EventLoop::OnLookAgain, this)),
+      overdue_event_(evtimer_new(base_.get(), &EventLoop::OnLookAgain, this)),
       thread_(std::this_thread::get_id()),
       read_poller_(base_.get(), std::move(poller_fd)) {
-  ECHOD_CHECK(wake_up_event_ != nullptr);
+  ECHOD_CHECK(wake_up_event_ != nullptr && look_again_event_ != nullptr &&
+              overdue_event_ != nullptr);
+  event_priority_set(wake_up_event_.get(), kUrgentPriority);
+  event_priority_set(overdue_event_.get(), kUrgentPriority);
 }
 
 int EventLoop::WatchOwnDescriptors() {
@@ -103,16 +117,16 @@ void EventLoop::Post(Closure closure) {
   {
     MutexLock lock(mutex_);
     if (!ended_) {
-      wake_up = posted_.empty();
+      wake_up = !std::exchange(awake_, true);
       posted_.push_back(std::move(closure));
     }
   }
-  // One write wakes the loop for however many closures come before it looks.
+  // One write wakes the loop for however many closures come until it is done.
   if (wake_up) WakeUp();
 }
 
 void EventLoop::WakeUp() {
-  // Who has posted is heard even where the system refuses for a moment.
+  // A closure is not lost where the system refuses for a moment.
   for (int tries = 0; tries < kWakeUpTries; ++tries) {
     if (eventfd_write(wake_up_fd_.get(), 1) == 0) return;
   }
@@ -120,27 +134,56 @@ void EventLoop::WakeUp() {
 
 void EventLoop::FinishDeferredFrees() {
   ECHOD_DCHECK(InLoopThread());
-  // One turn, whatever is ready: EVLOOP_NONBLOCK alone goes on while anything
-  // is.
-  event_base_loop(base_.get(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  // The exit is queued behind the frees. EVLOOP_ONCE would go on for as long as
+  // anything is ready.
+  event_base_loopexit(base_.get(), nullptr);
+  event_base_loop(base_.get(), EVLOOP_NONBLOCK);
 }
 
 void EventLoop::OnWakeUp(evutil_socket_t /*fd*/, short /*what*/, void* self) {
   // Edge-triggered: each write is an event, so nothing has to be read. The
   // counter has room for 2^64 of them.
-  static_cast<EventLoop*>(self)->RunPosted();
+  auto* const loop = static_cast<EventLoop*>(self);
+  loop->RunPosted();
+  // Until then nothing wakes the loop again: other threads could do so in each
+  // turn, and what is ordinary would never be served.
+  loop->LookAgain();
+}
+
+void EventLoop::OnLookAgain(evutil_socket_t /*fd*/, short /*what*/,
+                            void* self) {
+  auto* const loop = static_cast<EventLoop*>(self);
+  evtimer_del(loop->look_again_event_.get());
+  evtimer_del(loop->overdue_event_.get());
+  if (!loop->HasPosted()) return;
+  loop->RunPosted();
+  loop->LookAgain();
+}
+
+void EventLoop::LookAgain() {
+  // In the next turn; event_active would run it in this one.
+  constexpr timeval kNow = {};
+  // Fails only where malloc does.
+  ECHOD_CHECK(evtimer_add(look_again_event_.get(), &kNow) == 0 &&
+              evtimer_add(overdue_event_.get(), &kLongestWait) == 0);
+}
+
+bool EventLoop::HasPosted() {
+  if (next_ < running_.size()) return true;
+  const MutexLock lock(mutex_);
+  awake_ = !posted_.empty();
+  return awake_;
 }
 
 void EventLoop::RunPosted() {
-  const bool from_before = next_ < running_.size();
-  if (!from_before) {
+  if (next_ == running_.size()) {
     running_.clear();
     next_ = 0;
     const MutexLock lock(mutex_);
     running_.swap(posted_);
   }
-  // What these closures post waits for the next turn, so that sockets get
-  // theirs; so do closures that this turn does not get to.
+  // What these closures post waits for the next turn, and so do closures that
+  // this turn does not get to.
   const auto end = std::chrono::steady_clock::now() + kClosuresTime;
   for (std::size_t i = 0; i < kMostClosures && next_ < running_.size(); ++i) {
     running_[next_]();
@@ -148,10 +191,6 @@ void EventLoop::RunPosted() {
     ++next_;
     if (event_base_got_break(base_.get()) != 0) return;
     if (std::chrono::steady_clock::now() >= end) break;
-  }
-  // The wake-up for those that were posted since may have come already.
-  if (from_before || next_ < running_.size()) {
-    WakeUp();
   }
 }
 

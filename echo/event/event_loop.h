@@ -24,10 +24,21 @@ namespace echod {
 // belongs to that thread; the only ways in from another are Post and Stop. The
 // base has no locks, since nobody else touches it.
 //
+// A turn of the loop is bounded: after serving kMostServed descriptors at most,
+// it looks at timers, signals and posted closures, and these come first. So
+// that they cannot keep descriptors waiting, either, a timer that is armed with
+// zero comes behind what is ready, and so do closures that are posted right
+// after others, for some milliseconds at most.
+//
 // Until Run is called, the loop belongs to the thread that made it.
 class EventLoop {
  public:
   using Closure = absl::AnyInvocable<void()>;
+
+  // Callbacks of libevent's in a turn; one of them may be the poller's, which
+  // serves a batch.
+  static constexpr int kMostCallbacks = 512;
+  static constexpr int kMostServed = kMostCallbacks - 1 + ReadPoller::kBatch;
 
   // RESOURCE_EXHAUSTED, with the limit to raise, when the system has no
   // descriptor, epoll watch or memory for it.
@@ -46,9 +57,10 @@ class EventLoop {
   void Stop();
 
   // Runs `closure` on the loop's thread, in the order of the calls, and
-  // destroys it there; a bounded number in one turn of the loop. Closures that
-  // the loop no longer gets to are destroyed without being run, and so is every
-  // one posted after the loop has ended. Thread-safe; never blocks for long.
+  // destroys it there. One turn of the loop runs at most 64 closures, for at
+  // most about 1 ms. Closures that are still waiting when the loop ends are
+  // destroyed without being run, and so is every one posted later. Thread-safe;
+  // never blocks for long.
   void Post(Closure closure);
 
   // Frees what libevent defers to the next turn (the sockets of bufferevents
@@ -61,7 +73,7 @@ class EventLoop {
            thread_.load(std::memory_order_relaxed);
   }
 
-  // Borrowed. Loop thread only.
+  // Borrowed. Loop thread only. Events made on it have the ordinary priority.
   event_base* base() { return base_.get(); }
   ReadPoller& read_poller() { return read_poller_; }
 
@@ -71,17 +83,25 @@ class EventLoop {
   int WatchOwnDescriptors();
   void WakeUp();
   static void OnWakeUp(evutil_socket_t fd, short what, void* self);
+  static void OnLookAgain(evutil_socket_t fd, short what, void* self);
+  void LookAgain();
+  // Whether anything waits; if not, the next Post wakes the loop.
+  bool HasPosted();
   void RunPosted();
 
   // Constant after construction.
   const EventBasePtr base_;
   const UniqueFd wake_up_fd_;  // an eventfd
   const EventPtr wake_up_event_;
+  const EventPtr look_again_event_;  // a timer, behind what is ready
+  const EventPtr overdue_event_;     // a timer, urgent
 
   std::atomic<std::thread::id> thread_;
 
   Mutex mutex_;
   std::vector<Closure> posted_ ABSL_GUARDED_BY(mutex_);
+  // The loop is going to look at posted_ without being woken.
+  bool awake_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Loop thread only.

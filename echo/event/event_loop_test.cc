@@ -2,11 +2,16 @@
 
 #include "echo/event/event_loop.h"
 
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <ctime>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -17,7 +22,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "echo/base/descriptor_limit.h"
+#include "echo/base/unique_fd.h"
 #include "echo/event/every_turn.h"
+#include "echo/event/fd_watcher.h"
 #include "echo/event/timer.h"
 #include "gtest/gtest.h"
 #include "tests/support/refused_system_call.h"
@@ -168,6 +176,174 @@ TEST(EventLoopTest, AFloodOfClosuresLeavesOthersTheirTurn) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
   // Of two turns, since either may come first in a turn.
   EXPECT_LE(most, 2 * 64u);
+}
+
+// Many descriptors that libevent itself watches, all of them always ready, as
+// when thousands of connections wait to send.
+class CrowdedLoopTest : public ::testing::Test {
+ protected:
+  // What comes up in one look is the more the fuller the looks before were.
+  static constexpr std::size_t kMany = 4 * EventLoop::kMostServed;
+  static constexpr std::int64_t kUntilAtRest = 4 * kMany;
+  static constexpr int kTimes = 50;
+
+  CrowdedLoopTest() {
+    RaiseDescriptorLimit();
+    for (std::size_t i = 0; i < kMany; ++i) {
+      crowd_.push_back(std::make_unique<EveryTurn>(loop_, [this] {
+        ++served_;
+        if (on_served_) on_served_();
+      }));
+    }
+  }
+
+  const std::unique_ptr<EventLoop> owned_ = *EventLoop::Create();
+  EventLoop& loop_ = *owned_;
+  std::int64_t served_ = 0;
+  std::function<void()> on_served_;
+  std::vector<std::unique_ptr<EveryTurn>> crowd_;
+};
+
+TEST_F(CrowdedLoopTest, AClosureWaitsForOneTurn) {
+  std::int64_t next = kUntilAtRest;
+  std::int64_t longest = 0;
+  int ran = 0;
+  on_served_ = [&] {
+    if (served_ != next) return;
+    loop_.Post([&, posted = served_] {
+      longest = std::max(longest, served_ - posted);
+      next = served_ + kUntilAtRest;
+      if (++ran == kTimes) loop_.Stop();
+    });
+  };
+  EXPECT_TRUE(loop_.Run().ok());
+  EXPECT_LE(longest, EventLoop::kMostServed);
+}
+
+TEST_F(CrowdedLoopTest, ATimerWaitsForOneTurn) {
+  // libevent's clock, which moves every few milliseconds.
+  const auto now = [] {
+    timespec time = {};
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return std::pair(time.tv_sec, time.tv_nsec);
+  };
+  auto armed_at = now();
+  std::int64_t due = 0;  // what had been served by then; 0: not due
+  std::int64_t idle_until = kUntilAtRest;
+  int in_time = 0;
+  int fired = 0;
+  Timer timer(loop_, [&] {
+    if (due == 0 || served_ - due <= EventLoop::kMostServed) ++in_time;
+    idle_until = served_ + kUntilAtRest;
+    if (++fired == kTimes) loop_.Stop();
+  });
+  on_served_ = [&] {
+    if (timer.armed()) {
+      // As long as a small write takes, so that the clock moves meanwhile.
+      const auto end =
+          std::chrono::steady_clock::now() + std::chrono::microseconds(2);
+      while (std::chrono::steady_clock::now() < end) {
+      }
+      if (due == 0 && now() != armed_at) due = served_;
+    } else if (served_ >= idle_until) {
+      due = 0;
+      armed_at = now();
+      timer.Arm(absl::Microseconds(1));
+    }
+  };
+  EXPECT_TRUE(loop_.Run().ok());
+  // Where this process itself does not run for long, a timer is very late.
+  EXPECT_GT(in_time, kTimes / 2);
+}
+
+TEST_F(CrowdedLoopTest, AnUrgentWatcherWaitsForOneTurn) {
+  class Urgent final : public FdWatcher {
+   public:
+    Urgent(EventLoop& loop, std::function<void()> called)
+        : FdWatcher(UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))),
+          loop_(loop),
+          called_(std::move(called)) {
+      EXPECT_TRUE(StartUrgent(loop.read_poller()));
+    }
+    ~Urgent() override { Stop(loop_.read_poller()); }
+    void MakeReadable() { eventfd_write(fd(), 1); }
+
+   private:
+    void OnReadable() override {
+      eventfd_t value = 0;
+      eventfd_read(fd(), &value);
+      called_();
+    }
+
+    EventLoop& loop_;
+    const std::function<void()> called_;
+  };
+  std::int64_t next = kUntilAtRest;
+  std::int64_t longest = 0;
+  int called = 0;
+  Urgent urgent(loop_, [&] {
+    longest = std::max(longest, served_ - next);
+    next = served_ + kUntilAtRest;
+    if (++called == kTimes) loop_.Stop();
+  });
+  on_served_ = [&] {
+    if (served_ == next) urgent.MakeReadable();
+  };
+  EXPECT_TRUE(loop_.Run().ok());
+  EXPECT_LE(longest, EventLoop::kMostServed);
+}
+
+// Closures that post others, timers of no time, and another thread that posts
+// without end: the crowd is served all the same.
+TEST_F(CrowdedLoopTest, WhatIsUrgentLeavesTheCrowdItsTurns) {
+  std::function<void()> again = [&] { loop_.Post([&] { again(); }); };
+  again();
+  Timer* self = nullptr;
+  Timer timer(loop_, [&] { self->Arm(absl::ZeroDuration()); });
+  self = &timer;
+  timer.Arm(absl::ZeroDuration());
+  std::atomic<bool> ended{false};
+  std::atomic<int> waiting{0};
+  std::thread poster([&] {
+    while (!ended) {
+      if (waiting > 10) continue;
+      ++waiting;
+      loop_.Post([&] { --waiting; });
+    }
+  });
+  on_served_ = [&] {
+    if (served_ == static_cast<std::int64_t>(kTimes * kMany)) {
+      ended = true;
+      loop_.Stop();
+    }
+  };
+  EXPECT_TRUE(loop_.Run().ok());
+  ended = true;
+  poster.join();
+}
+
+// As after the process was stopped: what came meanwhile is served first.
+TEST(TimerTest, OneThatIsVeryLateComesBehindWhatIsReady) {
+  const auto owned = *EventLoop::Create();
+  EventLoop& loop = *owned;
+  bool stopped = false;
+  bool served = false;
+  bool served_first = false;
+  const EveryTurn ready(loop, [&] { served = stopped; });
+  Timer timer(loop, [&] {
+    served_first = served;
+    loop.Stop();
+  });
+  timer.Arm(absl::Milliseconds(1));
+  loop.Post([&] {
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(150);
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    stopped = true;
+  });
+  EXPECT_TRUE(loop.Run().ok());
+  EXPECT_TRUE(served_first);
 }
 
 // On a thread on which the system refuses a call.

@@ -31,6 +31,13 @@ using EventBasePtr = std::unique_ptr<event_base, EventBaseDeleter>;
 using EventPtr = std::unique_ptr<event, EventDeleter>;
 using BuffereventPtr = std::unique_ptr<bufferevent, BuffereventDeleter>;
 
+// An EventLoop's base serves what is urgent (timers, signals, posted closures)
+// before anything else that is ready. libevent gives new events the ordinary
+// priority.
+inline constexpr int kUrgentPriority = 0;
+inline constexpr int kOrdinaryPriority = 1;
+inline constexpr int kPriorities = 2;
+
 }  // namespace echod
 
 #endif  // ECHO_EVENT_LIBEVENT_H_
