@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
