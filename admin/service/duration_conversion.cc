@@ -10,7 +10,7 @@
 namespace echod {
 namespace {
 
-// About 10,000 years, by the definition of google.protobuf.Duration.
+// About 10,000 years: the limit of google.protobuf.Duration.
 constexpr std::int64_t kMostSeconds = 315'576'000'000;
 constexpr std::int32_t kMostNanos = 999'999'999;
 
@@ -38,7 +38,7 @@ absl::StatusOr<absl::Duration> ParseDuration(
   if (duration.seconds() < 0 || duration.seconds() > kMostSeconds ||
       duration.nanos() < 0 || duration.nanos() > kMostNanos) {
     return InvalidFieldError(
-        field, "the duration is less than 0, or none that the protocol allows");
+        field, "the duration is negative, or not a valid protobuf Duration");
   }
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());

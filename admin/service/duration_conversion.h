@@ -15,17 +15,17 @@ namespace echod {
 google::protobuf::Duration ToProto(absl::Duration duration);
 google::protobuf::Timestamp ToProto(absl::Time time);
 
-// A duration that is not negative and that the protocol allows; any other is
-// INVALID_ARGUMENT, naming `field`.
+// INVALID_ARGUMENT, naming `field`, if the duration is negative or one that
+// protobuf does not allow.
 absl::StatusOr<absl::Duration> ParseDuration(
     const google::protobuf::Duration& duration, absl::string_view field);
 
-// The same, and at most `most`.
+// Also INVALID_ARGUMENT if it is longer than `most`.
 absl::StatusOr<absl::Duration> ParseDurationUpTo(
     absl::Duration most, const google::protobuf::Duration& duration,
     absl::string_view field);
 
-// The longest time that a drain may be given.
+// The longest that a drain may take.
 inline constexpr absl::Duration kLongestDrain = absl::Hours(24 * 365);
 
 }  // namespace echod

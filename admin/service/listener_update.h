@@ -10,16 +10,15 @@
 
 namespace echod {
 
-// What a request asks for, by the rules of field masks (https://aip.dev/134):
-// no mask stands for every field that is set, `*` for every field that can be
-// changed, and a field that is in the mask but not set gets its default; an
-// address, port or mode has none, and must be set. Errors are INVALID_ARGUMENT
-// and name the field. Values are checked later, by the
-// listener itself.
+// Parses a request by the rules of field masks (https://aip.dev/134). No mask
+// means every field that is set, `*` every mutable field. A field that is in
+// the mask and not set gets its default; `address`, `port` and `mode` have none
+// and must be set. Errors are INVALID_ARGUMENT and name the field. The listener
+// itself checks the values later. Thread-safe.
 absl::StatusOr<ListenerUpdate> ParseListenerUpdate(
     const admin::v1::UpdateListenerRequest& request);
 
-// The listener's own error, such as one of `port`, as one of the request's
+// Rewrites an error of the listener for the request: `port` becomes
 // `listener.port`.
 absl::Status ListenerFieldError(const absl::Status& status);
 

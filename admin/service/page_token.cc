@@ -15,7 +15,7 @@ namespace {
 constexpr int kDefaultPageSize = 50;
 constexpr int kLargestPageSize = 1000;
 
-// Between the parts; in none of them.
+// Separates the parts, and occurs in neither.
 constexpr absl::string_view kSeparator("\0", 1);
 
 }  // namespace
@@ -49,9 +49,8 @@ absl::StatusOr<std::string> ParsePageToken(absl::string_view request,
   }
   return InvalidFieldError(
       "page_token",
-      "the token is not one of this list's, or the request has changed since; "
-      "hand back the next_page_token of the page before, with the same "
-      "request");
+      "the token belongs to another list, or the request has changed; send the "
+      "next_page_token of the previous page with the same request");
 }
 
 }  // namespace echod

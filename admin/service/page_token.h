@@ -13,18 +13,17 @@ namespace echod {
 
 // Pagination (https://aip.dev/158).
 
-// The size of the page to make: 50 for 0, at most 1,000. Negative is
-// INVALID_ARGUMENT, naming `page_size`.
+// Returns the page size to use: 50 for 0, and at most 1,000. INVALID_ARGUMENT,
+// naming `page_size`, if `requested` is negative.
 absl::StatusOr<int> EffectivePageSize(std::int32_t requested);
 
-// A token that stands for "what comes after `last`", for callers to hand back.
-// It is bound to `request`: the list and the arguments that must not change
-// between pages.
+// Returns a token for the page after `last`. It is bound to `request`, which
+// identifies the list and the arguments that must not change between pages.
 std::string MakePageToken(absl::string_view request, absl::string_view last);
 
-// The `last` of a token that was made for the same `request`; empty for an
-// empty token, which is the first page. Any other is INVALID_ARGUMENT, naming
-// `page_token`.
+// Returns the `last` of a token made for the same `request`, or an empty string
+// for an empty token, which asks for the first page. INVALID_ARGUMENT, naming
+// `page_token`, for any other token.
 absl::StatusOr<std::string> ParsePageToken(absl::string_view request,
                                            absl::string_view token);
 

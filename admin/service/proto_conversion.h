@@ -12,7 +12,7 @@
 
 namespace echod {
 
-// The data plane's values as messages of the API.
+// Converts values of the data plane to messages of the API. Thread-safe.
 
 admin::v1::Counters ToProto(const Counters& counters);
 admin::v1::Stats ToProto(const Stats& stats);

@@ -12,8 +12,8 @@
 namespace echod {
 
 // Names of resources, such as `listeners/default` and `connections/7`
-// (https://aip.dev/122). Errors are INVALID_ARGUMENT and name `field`, the
-// field of the request that the name came from.
+// (https://aip.dev/122). Errors are INVALID_ARGUMENT and name `field`, which is
+// where the request has the name.
 
 std::string ListenerName(absl::string_view id);
 absl::StatusOr<std::string> ParseListenerName(absl::string_view name,

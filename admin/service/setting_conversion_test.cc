@@ -7,6 +7,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <cstddef>
 #include <fstream>
 #include <set>
 #include <string>
@@ -23,6 +24,8 @@
 #include "echo/control/close_reason.h"
 #include "echo/control/echo_mode.h"
 #include "echo/control/listener_settings.h"
+#include "echo/control/settings_table.h"
+#include "echo/control/settings_update.h"
 #include "echo/testing/unusual_settings.h"
 #include "gtest/gtest.h"
 

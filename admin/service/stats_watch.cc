@@ -11,9 +11,9 @@
 
 namespace echod {
 
-// One stream. At every moment exactly one thing is under way: a write, the wait
-// for the next, or the end. So a reader that is slow gets fewer messages, and
-// never a backlog.
+// One stream. Exactly one operation is pending at any time: a write, the wait
+// for the next one, or the end. So a slow reader gets fewer messages, and never
+// a queue of them.
 class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
  public:
   StatsWatch(StatsWatches& watches, StatsWatches::ReadStats read_stats,
@@ -30,7 +30,8 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
     if (ending_) return;
     ending_ = true;
     end_status_ = status;
-    // The wait calls back at once; a write under way does when it is done.
+    // A cancelled wait calls back immediately, and a pending write when it is
+    // done.
     if (alarm_ != nullptr) alarm_->Cancel();
   }
 
@@ -39,8 +40,8 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       if (!ending_) {
-        // A new one for each wait: the callback of the last may not have
-        // returned yet.
+        // A new alarm for each wait: the callback of the previous one may not
+        // have returned yet.
         alarm_ = std::make_unique<grpc::Alarm>();
         alarm_->Set(UntilNextWrite(), [this](bool /*expired*/) { OnWaited(); });
         return;
@@ -73,7 +74,7 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
       Finish(end_status_);
       return;
     }
-    // How it has ended is what an operator has been waiting for.
+    // The final figures are what an operator has been waiting for.
     stats_ = read_stats_();
     StartWriteAndFinish(&stats_, grpc::WriteOptions(), end_status_);
   }
@@ -84,7 +85,7 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
     StartWrite(&stats_);
   }
 
-  // A moment of the wall clock would come late when the clock is set back.
+  // A time span, since a wall-clock deadline is late if the clock is set back.
   gpr_timespec UntilNextWrite() const {
     const std::chrono::nanoseconds wait =
         next_write_ - std::chrono::steady_clock::now();
@@ -97,7 +98,7 @@ class StatsWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
   const StatsWatches::ReadStats read_stats_;
   const std::chrono::nanoseconds interval_;
 
-  // Of whatever is under way.
+  // Used by the pending operation only.
   std::chrono::steady_clock::time_point next_write_;
   admin::v1::Stats stats_;
 

@@ -18,20 +18,20 @@ namespace echod {
 
 class StatsWatch;
 
-// The streams of WatchStats that are open, so that they can be ended before the
-// server shuts down, which waits for them. Thread-safe; outlives its streams.
+// The open WatchStats streams. The server's shutdown waits for streams, so they
+// are ended here first. Thread-safe; must outlive the streams.
 class StatsWatches {
  public:
-  // The figures of this moment. Thread-safe; outlives the streams.
+  // Returns the current figures. Must be thread-safe.
   using ReadStats = std::function<admin::v1::Stats()>;
 
-  // A new stream, for gRPC to run. It destroys itself when gRPC is done with
-  // it. `interval` is of a clock that never goes back.
+  // Returns a new stream for gRPC to run; it destroys itself when gRPC is done
+  // with it. `interval` is measured on a monotonic clock.
   grpc::ServerWriteReactor<admin::v1::Stats>* Start(ReadStats read_stats,
                                                     absl::Duration interval);
 
-  // Ends all of them, with the figures of this moment and OK, and every one
-  // that is started later.
+  // Ends all streams, with the current figures and OK, and every stream that is
+  // started later.
   void Stop();
 
  private:

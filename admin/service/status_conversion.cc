@@ -14,14 +14,14 @@
 namespace echod {
 namespace {
 
-// A status travels in HTTP/2 trailers, whose size clients limit; a message may
-// repeat what the request said, however long that was.
+// gRPC sends a status in HTTP/2 trailers, whose size clients limit, and a
+// message may quote a long request.
 constexpr std::size_t kMostMessageBytes = 1000;
 
 std::string Shortened(absl::string_view message) {
   if (message.size() <= kMostMessageBytes) return std::string(message);
   std::size_t size = kMostMessageBytes;
-  // Not in the middle of a UTF-8 character.
+  // Do not cut a UTF-8 character in two.
   while (size > 0 && (message[size] & 0xC0) == 0x80) --size;
   return absl::StrCat(message.substr(0, size), "...");
 }
@@ -50,7 +50,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
     violation->set_description(message);
     rich.add_details()->PackFrom(bad_request);
   }
-  // Abseil's codes are gRPC's by definition.
+  // Abseil and gRPC number the codes alike.
   return {static_cast<grpc::StatusCode>(status.code()), message,
           rich.SerializeAsString()};
 }

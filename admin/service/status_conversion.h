@@ -9,10 +9,9 @@
 
 namespace echod {
 
-// The one place where a failure becomes gRPC's: the code and the message, and
-// in the details a google.rpc.ErrorInfo of the domain `echod` with the reason
-// and what is known beside it, and a google.rpc.BadRequest that names the field
-// at fault.
+// Converts a status to gRPC's; this is the only place that does. The details
+// are a google.rpc.ErrorInfo of the domain `echod` with the reason and the
+// errno, and, if a field is invalid, a google.rpc.BadRequest that names it.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace echod

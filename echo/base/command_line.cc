@@ -117,7 +117,7 @@ absl::Status SetFlag(absl::string_view name,
         "flag --", name, " has no value; write --", name, "=",
         flag.default_value.empty() ? "VALUE" : flag.default_value));
   }
-  const absl::Status set = flag.set(*value);
+  absl::Status set = flag.set(*value);
   if (set.ok()) return set;
   return absl::InvalidArgumentError(absl::StrCat(
       "flag --", name, " cannot be '", *value, "'", ": ", set.message(),

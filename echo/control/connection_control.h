@@ -14,14 +14,14 @@ namespace echod {
 // Which connections a page shows.
 struct ConnectionQuery {
   std::uint64_t after = 0;  // only connections with a higher number
-  int limit = 50;           // at most so many, the lowest numbers first
+  int limit = 50;           // the most to return, lowest numbers first
   bool with_tcp_info = false;
 };
 
 struct ConnectionPage {
-  std::vector<ConnectionInfo> connections;  // by number
-  bool more = false;                        // there are higher numbers
-  std::int64_t total = 0;                   // open connections at this moment
+  std::vector<ConnectionInfo> connections;  // in the order of their numbers
+  bool more = false;                        // whether a further page exists
+  std::int64_t total = 0;                   // open connections in all
 };
 
 enum class CloseMode : std::uint8_t { kGraceful, kReset };
@@ -32,15 +32,14 @@ class ConnectionControl {
  public:
   virtual ~ConnectionControl() = default;
 
-  // However many connections there are, each worker does its part in small
-  // batches.
+  // Each worker works in small batches, however many connections it has.
   virtual void ListConnections(ConnectionQuery query,
                                Reply<ConnectionPage> reply) = 0;
 
   virtual void GetConnection(std::uint64_t number,
                              Reply<ConnectionInfo> reply) = 0;
 
-  // Answers with the connection as it was when the close began.
+  // The answer is the connection as it was when the close began.
   virtual void CloseConnection(std::uint64_t number, CloseMode mode,
                                Reply<ConnectionInfo> reply) = 0;
 };

@@ -52,7 +52,7 @@ absl::Status InvalidFieldError(absl::string_view field,
 absl::Status ServerDrainingError() {
   return ControlError(
       absl::StatusCode::kUnavailable,
-      "the server is draining and takes no more changes",
+      "the server is draining and accepts no more changes",
       {.reason = "SERVER_DRAINING", .field = "", .errno_name = ""});
 }
 

@@ -10,19 +10,20 @@
 
 namespace echod {
 
-// What a machine may want to know of a failure, beside its code and its
-// message. It travels in the payloads of an absl::Status.
+// What programs may want to know about a failure besides its code and message.
+// Carried in the payloads of an absl::Status.
 struct ErrorDetail {
   std::string reason;      // UPPER_SNAKE_CASE, such as ADDRESS_IN_USE
-  std::string field;       // the field of the request at fault, or empty
+  std::string field;       // the invalid field of the request, or empty
   std::string errno_name;  // such as EADDRINUSE, or empty
 };
 
-// A status of this code and message that carries `detail`. Thread-safe.
+// Returns a status of this code and message that carries `detail`. All
+// functions here are thread-safe.
 absl::Status ControlError(absl::StatusCode code, absl::string_view message,
                           const ErrorDetail& detail);
 
-// The detail that `status` carries; empty strings where it has none.
+// Returns the detail that `status` carries; fields that it lacks are empty.
 ErrorDetail GetErrorDetail(const absl::Status& status);
 
 // INVALID_ARGUMENT that names `field`, with the reason INVALID_FIELD.

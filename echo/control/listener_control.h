@@ -16,24 +16,26 @@
 
 namespace echod {
 
-// What becomes of connections of an old socket when a listener takes a new one.
+// What happens to the connections of a listener's old socket when the listener
+// moves to a new one.
 struct DrainPolicy {
   enum class Mode : std::uint8_t { kKeep, kGraceful, kReset };
   Mode mode = Mode::kKeep;
-  // kGraceful; unset: the server's drain timeout.
+  // For kGraceful. Unset: the server's drain timeout.
   std::optional<absl::Duration> timeout;
-  // Ends the connections evenly over this time.
+  // The drains or resets are spread evenly over this time.
   absl::Duration spread = absl::ZeroDuration();
 };
 
-// A change to a listener. Unset fields stay as they are.
+// A change to a listener. What is not set stays as it is.
 struct ListenerUpdate {
   std::string id;
   std::optional<std::string> address;
   std::optional<int> port;
   SettingsUpdate settings;
-  std::string etag;  // empty: whatever it is now
-  bool validate_only = false;
+  // If not empty, the change is made only if the listener still has this etag.
+  std::string etag;
+  bool validate_only = false;  // check everything, and change nothing
   DrainPolicy drain;
 };
 
@@ -44,7 +46,7 @@ struct ListenerInfo {
 
   std::string id;
   std::string address;  // without brackets
-  int port = 0;         // as configured; 0: the kernel chose bound_port
+  int port = 0;         // as configured; 0: chosen by the kernel
   int bound_port = 0;
   std::string bound_address;  // host:port, IPv6 in brackets
   ListenerSettings settings;
@@ -63,13 +65,13 @@ class ListenerControl {
  public:
   virtual ~ListenerControl() = default;
 
-  // By id.
+  // In the order of their ids.
   virtual std::vector<ListenerInfo> ListListeners() const = 0;
   virtual absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const = 0;
 
-  // See UpdateListener in admin.proto for what a change of address does.
-  // Changes are made one after the other.
+  // Changes are made one after the other. admin.proto says what a change of
+  // address does.
   virtual void UpdateListener(ListenerUpdate update,
                               Reply<ListenerInfo> reply) = 0;
 };

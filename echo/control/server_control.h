@@ -35,8 +35,8 @@ class ServerControl {
   virtual ServerInfo GetServer() const = 0;
   virtual Stats GetStats() const = 0;
 
-  // Begins the drain, and answers when it has begun. UNAVAILABLE if a drain has
-  // already begun.
+  // Begins a graceful shutdown, and answers once it has begun. UNAVAILABLE if
+  // one has already begun.
   virtual void Drain(DrainOptions options, Reply<ServerInfo> reply) = 0;
 };
 

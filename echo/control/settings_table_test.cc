@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <type_traits>
+#include <variant>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -63,7 +64,17 @@ TEST(SettingsTableTest, RowsAreNamedAsTheirMembers) {
   EXPECT_EQ(SettingOf(&ListenerSettings::mode).name, "mode");
   EXPECT_EQ(SettingOf(&ListenerSettings::max_connections).name,
             "max_connections");
+  EXPECT_EQ(SettingOf(&ListenerSettings::max_connections_per_address).name,
+            "max_connections_per_address");
+  EXPECT_EQ(SettingOf(&ListenerSettings::max_line_bytes).name,
+            "max_line_bytes");
+  EXPECT_EQ(SettingOf(&ListenerSettings::max_buffered_bytes).name,
+            "max_buffered_bytes");
   EXPECT_EQ(SettingOf(&ListenerSettings::idle_timeout).name, "idle_timeout");
+  EXPECT_EQ(SettingOf(&ListenerSettings::max_connection_age).name,
+            "max_connection_age");
+  EXPECT_EQ(SettingOf(&ListenerSettings::write_stall_timeout).name,
+            "write_stall_timeout");
   EXPECT_EQ(SettingOf(&ListenerSettings::backlog).name, "backlog");
 }
 

@@ -14,7 +14,7 @@
 
 namespace echod {
 
-// The figures of the server, of a listener or of a worker. Plain values.
+// Counters and gauges of the server, a listener or a worker. Plain values.
 struct Counters {
   std::int64_t accepted = 0;
   std::int64_t active = 0;
@@ -32,6 +32,7 @@ struct Counters {
   Counters& operator+=(const Counters& other);
 };
 
+// All figures at one moment. Plain values.
 struct Stats {
   absl::Time time;
   absl::Duration uptime;

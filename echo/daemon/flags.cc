@@ -44,35 +44,38 @@ static std::string AbslUnparseFlag(LogLevel level) {
 
 }  // namespace echod
 
-ABSL_FLAG(std::string, listen, "[::]:8080",
-          "Where to accept clients, as address:port, IPv6 in brackets. [::], * "
-          "or nothing is every address, IPv4 too; localhost is 127.0.0.1, or "
-          "[::1] where there is no IPv4; port 0 lets the kernel choose. "
-          "Default: [::]:8080.");
+ABSL_FLAG(
+    std::string, listen, "[::]:8080",
+    "Address and port to listen on for clients, as address:port, with IPv6 "
+    "addresses in brackets. [::], * or an empty address is every address, "
+    "IPv4 and IPv6; localhost is 127.0.0.1, or [::1] without IPv4; with "
+    "port 0 the kernel chooses. Default: [::]:8080.");
 ABSL_FLAG(int, workers, 0,
-          "Worker threads. Default: 0, as many as the CPUs that this process "
-          "may use, its affinity and cgroup quota considered.");
+          "Worker threads, at most 1024. Default: 0, one for each CPU that the "
+          "process may use by its affinity and cgroup quota.");
 ABSL_FLAG(std::int64_t, max_total_connections, 0,
-          "The most open connections of all listeners together; further ones "
-          "are reset immediately. Default: 0, no limit but that of "
-          "descriptors.");
+          "The most open connections of all listeners together, as far as "
+          "descriptors suffice; further connections are reset immediately. "
+          "Default: 0, no limit.");
 ABSL_FLAG(absl::Duration, drain_grace_period, absl::ZeroDuration(),
-          "On SIGTERM: how long to go on accepting while health checks already "
-          "fail, such as 5s, so that load balancers notice. Default: 0.");
-ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
-          "On SIGTERM: how long connections may take to end before they are "
-          "cut off, such as 30s. Default: 30s.");
+          "How long a graceful shutdown first keeps accepting while health "
+          "checks already fail, such as 5s, so that load balancers notice. "
+          "Default: 0.");
+ABSL_FLAG(
+    absl::Duration, drain_timeout, absl::Seconds(30),
+    "How long connections may take to drain in a graceful shutdown before "
+    "they are reset, such as 30s. Default: 30s.");
 ABSL_FLAG(std::string, admin_address, "127.0.0.1:9901",
-          "Where the gRPC admin service listens, written as for --listen. It "
-          "asks for no credentials: keep it on loopback or in "
-          "a trusted network. Default: 127.0.0.1:9901.");
+          "Address and port of the gRPC admin service, in the format of "
+          "--listen. It asks for no credentials: keep it on loopback or on a "
+          "trusted network. Default: 127.0.0.1:9901.");
 ABSL_FLAG(echod::LogLevel, log_level, echod::LogLevel::kInfo,
-          "The least that is logged to standard error: debug, info, warning, "
-          "error or off. Default: info.");
+          "The lowest level that is logged to standard error: debug, info, "
+          "warning, error or off. Default: info.");
 ABSL_FLAG(std::string, port_file, "",
-          "Write the bound addresses to this file, as JSON, once everything "
-          "accepts, and whenever they change. A pipe or device is written to, "
-          "such as /dev/stdout. Default: none.");
+          "File to write the bound addresses to, as JSON, once echod is "
+          "listening and whenever they change; or a pipe or device, such as "
+          "/dev/stdout. Default: none.");
 
 namespace echod {
 namespace {
@@ -138,7 +141,7 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
 
   config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
   if (config.max_total_connections < 0) {
-    return BadFlag("max_total_connections", "it cannot be less than 0");
+    return BadFlag("max_total_connections", "it cannot be negative");
   }
 
   constexpr int kMostWorkers = 1024;
@@ -152,11 +155,11 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
 
   config.drain_grace_period = absl::GetFlag(FLAGS_drain_grace_period);
   if (config.drain_grace_period < absl::ZeroDuration()) {
-    return BadFlag("drain_grace_period", "it cannot be less than 0");
+    return BadFlag("drain_grace_period", "it cannot be negative");
   }
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   if (config.drain_timeout < absl::ZeroDuration()) {
-    return BadFlag("drain_timeout", "it cannot be less than 0");
+    return BadFlag("drain_timeout", "it cannot be negative");
   }
 
   config.log_level = absl::GetFlag(FLAGS_log_level);

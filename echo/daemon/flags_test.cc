@@ -2,6 +2,7 @@
 
 #include "echo/daemon/flags.h"
 
+#include <cstddef>
 #include <fstream>
 #include <map>
 #include <string>

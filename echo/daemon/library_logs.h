@@ -5,9 +5,9 @@
 
 namespace echod {
 
-// Sends what the libraries of both planes have to say to the log, with its
-// level, escapes and bounds, rather than to standard error past it. Before
-// anything else of them is called.
+// Routes the messages of the libraries of both planes to the log, which applies
+// its level, escaping and bounds; by default they go to standard error. Call
+// before any other function of these libraries.
 void SendLibraryLogsToLog();
 
 }  // namespace echod

@@ -36,17 +36,17 @@
 namespace echod {
 namespace {
 
-// The exit status for a bad flag, a taken port, no resources.
+// The exit status if echod cannot start: a bad flag, a port in use, no
+// resources.
 constexpr int kExitCannotRun = 2;
 
-// How long RPCs may take to end once the data plane is gone.
+// How long RPCs may take to end after the data plane has stopped.
 constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
 
-// How much longer than it should the process may take to end, before it is
-// ended by force.
+// How long after its deadline the process exits by force.
 constexpr absl::Duration kEndMargin = absl::Seconds(2);
 
-// How long whoever reads the log may take for its last lines.
+// How long to wait for standard error to accept the last lines of the log.
 constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
 
 int CannotRun(const absl::Status& status) {
@@ -54,10 +54,10 @@ int CannotRun(const absl::Status& status) {
   return kExitCannotRun;
 }
 
-// A connection takes a descriptor, and the usual soft limit is 1,024. An error
-// is that there are not even those that it takes to run, because the limit is
-// low or because it has inherited many: libraries do not say so in words that
-// help, where they do not end the process.
+// Raises the soft limit of descriptors, usually 1,024, since each connection
+// takes one. An error if there are too few even to run, because the limit is
+// low or many were inherited: in that case libraries report nothing useful, or
+// abort.
 absl::Status PrepareDescriptors(int workers) {
   constexpr int kForWorker = 5;
   constexpr int kForTheRest = 31;  // the streams and signals have theirs
@@ -74,7 +74,7 @@ std::string Hostname() {
   return name;
 }
 
-// The two planes and the loop that they share.
+// The two planes, and the main loop.
 class Daemon {
  public:
   Daemon(DaemonConfig config, std::unique_ptr<EventLoop> loop)
@@ -128,15 +128,15 @@ class Daemon {
     const absl::Status ended = loop_->Run();
     if (!ended.ok()) {
       LogError(absl::StrCat("the main loop has failed: ", ended.message(),
-                            "; echod ends, and resets what is connected"));
+                            "; resetting all connections and exiting"));
       admin_->SetServing(false);
       server_.StopNow();
     }
     const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
-    // gRPC sets itself no bound, and its threads may be stuck.
+    // gRPC's shutdown has no bound of its own, and its threads may be stuck.
     EndByForceAfter(kAdminShutdownTimeout + kEndMargin,
                     clean ? 0 : kExitCutOff);
-    // Last, so that an operator can watch the drain.
+    // Last, so that operators can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
     LogInfo(server_.DrainedCleanly()
                 ? "stopped: every connection got what it was owed"
@@ -174,7 +174,7 @@ class Daemon {
     return bound;
   }
 
-  // Tells scripts where it accepts, and from now on of each change.
+  // Publishes the bound addresses, and from now on each change of them.
   absl::Status StartPortFile() {
     auto publisher = PortFilePublisher::Start(
         [path = config_.port_file](const BoundAddresses& bound) {
@@ -182,42 +182,43 @@ class Daemon {
         });
     if (!publisher.ok()) return publisher.status();
     port_file_ = *std::move(publisher);
-    // Last, since it says that everything has been had.
+    // Last, since it tells scripts that echod is ready.
     return WritePortFile(config_.port_file, Addresses());
   }
 
-  // A drain may have begun already, also by an operator's request.
+  // An operator may have begun a drain already.
   void OnDrainRequested() {
-    if (!server_.BeginDrain({})) LogInfo("the drain goes on");
+    if (!server_.BeginDrain({})) LogInfo("already draining");
   }
 
-  // Health checks, and so an orchestrator, get no answer from now on.
+  // Health checks go unanswered from now on, so an orchestrator is about to
+  // kill the process; it drains first.
   void OnAdminFailed() {
     admin_failed_ = true;
     server_.BeginDrain({});
   }
 
   void OnStopRequested() {
-    LogWarning("a second signal: stopping at once");
+    LogWarning("second signal: resetting all connections");
     server_.StopNow();
   }
 
   const DaemonConfig config_;
   const std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<EndRequests> end_requests_;
-  std::unique_ptr<PortFilePublisher> port_file_;  // null: there is none
+  std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
   EchoServer server_;
   bool admin_failed_ = false;
-  std::unique_ptr<AdminServer> admin_;  // uses server_; goes first
+  std::unique_ptr<AdminServer> admin_;  // uses server_; destroyed first
 };
 
 int Main(int argc, char** argv) {
   const absl::Status noted = EndRequests::Note();
-  // They stand for nothing here, and would kill.
+  // They have no meaning here, and by default they would kill the process.
   std::signal(SIGUSR1, SIG_IGN);
   std::signal(SIGUSR2, SIG_IGN);
-  // A peer that is gone, or a file that may not grow, is an error of its write,
-  // not the end of the process.
+  // A write to a closed peer or to a file at its size limit is to fail, not to
+  // kill the process.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (absl::Status started = StartLog(); !started.ok()) {
@@ -229,8 +230,8 @@ int Main(int argc, char** argv) {
   const absl::StatusOr<CommandLine> line =
       ParseCommandLine(argc, argv,
                        {.name = "echod",
-                        .summary = "a TCP echo server that is observed and "
-                                   "steered over gRPC",
+                        .summary = "a TCP echo server with a gRPC admin "
+                                   "service",
                         .flags_file = kFlagsFile,
                         .arguments = "",
                         .more_flags = SettingFlags(settings)});
@@ -263,7 +264,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace echod
 
-// Before the constructors of libraries: gRPC's opens an eventfd.
+// Runs before the constructors of libraries: gRPC's opens an eventfd.
 [[gnu::section(".preinit_array"),
   gnu::used]] static void (*const open_standard_streams)() =
     &echod::OpenStandardStreams;

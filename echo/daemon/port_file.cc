@@ -39,8 +39,9 @@ absl::Status PortFileError(absl::string_view path, absl::string_view why) {
 
 std::string ErrnoText() { return std::strerror(errno); }
 
-// What `path` leads to through symbolic links, which need not exist. Stops at
-// the kernel's links to open descriptors, which say nothing of a place.
+// The target of `path` through symbolic links; it need not exist. Resolution
+// stops at the kernel's links to open descriptors, whose text is not always a
+// path.
 struct Target {
   fs::path path;
   bool descriptor = false;
@@ -63,13 +64,13 @@ Target FollowLinks(fs::path path) {
   return {.path = path};
 }
 
-// Empty, or why not all of it was written.
+// Returns an empty string, or why not everything was written.
 std::string WriteAll(int fd, absl::string_view text) {
   while (!text.empty()) {
     const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EAGAIN)
-      return "it is full, and nobody reads it";
+      return "it is full, and nothing reads it";
     if (written < 0) return ErrnoText();
     text.remove_prefix(static_cast<std::size_t>(written));
   }
@@ -82,14 +83,14 @@ absl::Status WriteInto(const Target& target, const std::string& path,
                                                   O_NOCTTY | O_CLOEXEC));
   if (!fd.valid()) {
     return PortFileError(path,
-                         errno == ENXIO ? "nobody reads it" : ErrnoText());
+                         errno == ENXIO ? "nothing reads it" : ErrnoText());
   }
   const std::string problem = WriteAll(fd.get(), text);
   return problem.empty() ? absl::OkStatus() : PortFileError(path, problem);
 }
 
-// A new file beside `path`. The name may be taken: by a run that was killed, or
-// by a process of another container.
+// Creates a file beside `path`. Its name may be taken by a run that was killed,
+// or by a process with the same pid in another container.
 UniqueFd CreateBeside(const fs::path& path, std::string& name) {
   constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {

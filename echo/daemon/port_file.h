@@ -10,7 +10,7 @@
 
 namespace echod {
 
-// Where the program accepts, as host:port.
+// The addresses that the program listens on, as host:port.
 struct BoundAddresses {
   std::map<std::string, std::string> listeners;  // by listener id
   std::string admin;
@@ -19,11 +19,11 @@ struct BoundAddresses {
 // Writes `bound` to `path` as JSON, one line:
 //   {"listeners": {"default": "127.0.0.1:41234"}, "admin": "127.0.0.1:9901"}
 //
-// Symbolic links are followed. A file is written beside, and put in its place
-// by a rename: a reader sees all of it or the one before. A pipe, a character
-// device, or what /dev/stdout and /dev/fd/N stand for, is written to, if it
-// takes all of the line at once; nothing else is replaced. Never waits for a
-// reader. Errors name the path and say why.
+// Follows symbolic links. A regular file is replaced atomically, by a rename of
+// a temporary file beside it, so readers see either the old or the new content.
+// A pipe, a character device, or the target of /dev/stdout or /dev/fd/N is
+// written to, if it accepts the whole line at once. Anything else is an error.
+// Never waits for a reader. Errors name the path and say why.
 absl::Status WritePortFile(const std::string& path,
                            const BoundAddresses& bound);
 

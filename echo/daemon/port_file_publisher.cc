@@ -22,7 +22,7 @@ struct PortFilePublisher::State {
       : write(std::move(how)),
         retry_interval(absl::ToChronoNanoseconds(interval)) {}
 
-  // The thread's.
+  // The thread's body.
   void Run();
 
   const Write write;
@@ -32,7 +32,7 @@ struct PortFilePublisher::State {
   std::condition_variable changed;
   // Guarded by the mutex.
   std::optional<BoundAddresses> next;              // to be written
-  std::vector<std::shared_ptr<const void>> holds;  // of those who wait for it
+  std::vector<std::shared_ptr<const void>> holds;  // released after the write
   bool stopping = false;
 };
 

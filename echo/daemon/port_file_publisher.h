@@ -13,25 +13,26 @@
 
 namespace echod {
 
-// Writes the port file whenever the addresses change, on a thread of its own: a
-// disk that hangs holds up nobody else. What cannot be written is logged once
-// for each change, and tried again until it can. Thread-safe.
+// Writes the port file whenever the addresses change, on its own thread, so
+// that a disk that hangs blocks nothing else. A failure is logged once for each
+// change, and the write is retried until it succeeds. Thread-safe.
 class PortFilePublisher {
  public:
   // Called on the publisher's thread; may block.
   using Write = std::function<absl::Status(const BoundAddresses&)>;
 
-  // RESOURCE_EXHAUSTED when there can be no thread.
+  // RESOURCE_EXHAUSTED if the system refuses the thread.
   static absl::StatusOr<std::unique_ptr<PortFilePublisher>> Start(
       Write write, absl::Duration retry_interval = absl::Seconds(1));
 
-  // Does not wait for a write that is under way.
+  // Does not wait for a write in progress.
   ~PortFilePublisher();
   PortFilePublisher(const PortFilePublisher&) = delete;
   PortFilePublisher& operator=(const PortFilePublisher&) = delete;
 
-  // Has `bound` written, unless it is replaced by a later call before. Lets go
-  // of `hold` once it has been tried, or replaced.
+  // Schedules a write of `bound`, which a later call may replace before it
+  // begins. Releases `hold` after the first attempt, or when `bound` is
+  // replaced.
   void Publish(BoundAddresses bound, std::shared_ptr<const void> hold);
 
  private:

@@ -23,7 +23,7 @@ BoundAddresses At(const std::string& address) {
   return {.listeners = {{"default", address}}, .admin = ""};
 }
 
-// A file, of a kind, that can be made to hang or to fail.
+// Stands in for a file; its writes can be made to hang or to fail.
 class FakeFile {
  public:
   PortFilePublisher::Write Writer() {
@@ -67,7 +67,7 @@ class FakeFile {
   std::vector<std::string> written_;
 };
 
-// Something to hold on to, and whether everybody has let go of it.
+// A hold, and whether all copies of it have been released.
 struct Hold {
   std::shared_ptr<const void> owned = std::make_shared<int>();
   std::weak_ptr<const void> seen = owned;

@@ -95,7 +95,7 @@ TEST_F(PortFileTest, WritesIntoAFifoThatSomebodyReads) {
   ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
   const absl::Status unread = WritePortFile(path_, {});
   EXPECT_FALSE(unread.ok());
-  EXPECT_NE(unread.message().find("nobody reads it"), std::string::npos);
+  EXPECT_NE(unread.message().find("nothing reads it"), std::string::npos);
 
   const UniqueFd reader(open(path_.c_str(), O_RDONLY | O_NONBLOCK));
   ASSERT_TRUE(WritePortFile(path_, {.admin = "127.0.0.1:3"}).ok());
@@ -104,7 +104,7 @@ TEST_F(PortFileTest, WritesIntoAFifoThatSomebodyReads) {
   EXPECT_EQ(nlohmann::json::parse(text)["admin"], "127.0.0.1:3");
   EXPECT_TRUE(fs::is_fifo(path_));
 
-  // A reader that does not read holds nobody up.
+  // A reader that does not read blocks nothing.
   absl::Status full;
   for (int i = 0; i < 10'000 && full.ok(); ++i) full = WritePortFile(path_, {});
   EXPECT_NE(full.message().find("it is full"), std::string::npos);
@@ -146,7 +146,7 @@ TEST_F(PortFileTest, WhatCannotBeAFileIsAnError) {
   unlink(name.c_str());
 }
 
-// Of a run that was killed, or of another container's process of this number.
+// Left by a run that was killed, or by another container's process of this pid.
 TEST_F(PortFileTest, ANameThatIsTakenBesideItIsNoObstacle) {
   const std::string beside = absl::StrCat(path_, ".", getpid(), ".0.tmp");
   fs::create_symlink(directory_ / "elsewhere", beside);

@@ -20,20 +20,20 @@
 namespace echod {
 namespace {
 
-// How long the process has after a second signal, and how much longer after a
-// time that was up, since that may have been up because the process was
-// stopped.
+// How long the process may take to end after a second signal; also the extra
+// time when its time has run out, which may have happened while it was stopped
+// (SIGSTOP).
 constexpr std::int64_t kMarginSeconds = 2;
 
 constexpr int kWakeUpTries = 3;
 
-// What the handlers touch: nothing but lock-free atomics and calls that POSIX
-// allows in a handler.
+// Shared with the signal handlers, which use only lock-free atomics and
+// async-signal-safe calls.
 std::atomic<int> wake_up_fd{-1};
 std::atomic<int> requests{0};
 std::atomic<int> hangups{0};
 std::atomic<int> forced_status{kExitCutOff};
-std::atomic<int> alarms_left{0};  // until the end by force; 0: none is set
+std::atomic<int> alarms_left{0};  // before the forced exit; 0: none is set
 std::atomic<std::int64_t> alarm_due{0};  // the monotonic clock's seconds
 static_assert(std::atomic<int>::is_always_lock_free &&
               std::atomic<std::int64_t>::is_always_lock_free);
@@ -74,7 +74,7 @@ void OnEndingSignal(int signal) {
 void OnAlarm(int /*signal*/) {
   const int error = errno;
   if (alarms_left.load() == 0) return;
-  // Somebody else may have sent it.
+  // Another process may have sent this SIGALRM.
   if (const std::int64_t early = alarm_due.load() - SecondsNow(); early > 0) {
     alarm(static_cast<unsigned>(early));
     errno = error;
@@ -86,11 +86,11 @@ void OnAlarm(int /*signal*/) {
     return;
   }
   static constexpr char kMessage[] =
-      "echod: it did not end in time, and is ended by force\n";
+      "echod: did not end in time; exiting by force\n";
   pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (poll(&log, 1, 0) == 1 &&
       write(STDERR_FILENO, kMessage, sizeof kMessage - 1) < 0) {
-    // Nobody hears of it.
+    // There is nowhere else to report it.
   }
   _exit(forced_status.load());
 }
@@ -101,14 +101,14 @@ bool IsIgnored(int signal) {
          inherited.sa_handler == SIG_IGN;
 }
 
-// False, with errno, when the system refuses.
+// Returns false and sets errno on failure.
 bool Handle(int signal, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;
   sigfillset(&action.sa_mask);
   if (sigaction(signal, &action, nullptr) != 0) return false;
-  // Whoever started this process may have blocked it.
+  // The parent process may have blocked it.
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, signal);
@@ -133,7 +133,7 @@ absl::Status EndRequests::Note() {
 
 absl::StatusOr<std::unique_ptr<EndRequests>> EndRequests::Watch(
     EventLoop& loop, Callbacks callbacks) {
-  // The handler's stays open as long as the process lives.
+  // A duplicate: the handler's descriptor stays open until the process ends.
   UniqueFd fd(fcntl(wake_up_fd.load(), F_DUPFD_CLOEXEC, 0));
   if (!fd.valid()) return ResourceError("watch for signals", errno);
   auto watch = std::unique_ptr<EndRequests>(
@@ -169,14 +169,14 @@ void EndRequests::OnReadable() {
 }
 
 void EndByForceAfter(absl::Duration patience, int status) {
-  if (requests.load() > 1) return;  // it has less time than that already
+  if (requests.load() > 1) return;  // the handler has set a shorter time
   constexpr absl::Duration kLongest = absl::Hours(24 * 3650);
   const std::int64_t seconds = absl::ToInt64Seconds(absl::Ceil(
       std::clamp(patience, absl::Seconds(1), kLongest), absl::Seconds(1)));
   forced_status.store(status);
   alarms_left.store(2);
   SetAlarm(seconds);
-  if (requests.load() > 1) {  // a signal has come in between
+  if (requests.load() > 1) {  // a signal arrived in between
     EndByForceSoon();
   }
 }

@@ -15,36 +15,36 @@
 
 namespace echod {
 
-// The exit status when somebody was cut off, also by force.
+// The exit status when a client was cut off or the process was ended by force.
 inline constexpr int kExitCutOff = 1;
 
-// How the process is asked to end: SIGTERM, SIGINT, SIGQUIT, and SIGHUP, which
-// a terminal sends when it closes, and which stays ignored under nohup. A
-// handler of their own notes the signals, and the loop acts on them. After a
-// second one, SIGHUP apart, the handler itself sees to it that the process ends
-// soon, though the loop may be stuck.
+// Requests to end the process: SIGTERM, SIGINT, SIGQUIT, and SIGHUP, which a
+// terminal sends when it closes and which stays ignored under nohup. A signal
+// handler records them and the loop acts on them. On a second signal other than
+// SIGHUP, the handler itself makes sure that the process ends soon, even if the
+// loop is stuck.
 class EndRequests final : private FdWatcher {
  public:
   struct Callbacks {
-    // The first request; and each SIGHUP, since several may come at once: from
-    // the shell and from the kernel.
+    // The first request, and each SIGHUP: the shell and the kernel may both
+    // send one.
     absl::AnyInvocable<void()> drain;
-    // Each request after the first, SIGHUP apart.
+    // Each later request other than SIGHUP.
     absl::AnyInvocable<void()> stop;
   };
 
-  // Handles the signals from now on, so that none is lost. Once, at the start
-  // of main. RESOURCE_EXHAUSTED when there is no descriptor for it.
+  // Installs the handlers, so that no signal is lost from now on. Call once, at
+  // the start of main. RESOURCE_EXHAUSTED if no descriptor is left.
   static absl::Status Note();
 
-  // Calls back on the loop's thread for every request, those included that came
-  // since Note. `loop` outlives it. RESOURCE_EXHAUSTED when the system has no
-  // watch left.
+  // Calls back on the loop's thread for every request, including those since
+  // Note. `loop` must outlive the result. RESOURCE_EXHAUSTED if no descriptor
+  // or epoll watch is left.
   static absl::StatusOr<std::unique_ptr<EndRequests>> Watch(
       EventLoop& loop, Callbacks callbacks);
   ~EndRequests() override;
 
-  // How many requests there were, SIGHUP apart. Thread-safe.
+  // The number of requests so far, not counting SIGHUP. Thread-safe.
   static int Count();
 
  private:
@@ -57,10 +57,10 @@ class EndRequests final : private FdWatcher {
   int hangups_handled_ = 0;
 };
 
-// From now on the process has so long to end. Then `status` is its exit status,
-// whatever it is doing; 1 after a second signal. Replaces an earlier call.
-// A process that was stopped meanwhile gets two seconds more. Thread-safe;
-// after EndRequests::Note.
+// Gives the process `patience` to end. After that it exits with `status`,
+// whatever it is doing, or with 1 after a second signal. Replaces an earlier
+// call. A process that was stopped (SIGSTOP) when its time ran out gets two
+// more seconds. Thread-safe. Call after EndRequests::Note.
 void EndByForceAfter(absl::Duration patience, int status);
 
 }  // namespace echod
