@@ -67,20 +67,24 @@ void PrepareGrpc() {
 
 }  // namespace
 
-AdminServer::AdminServer(DataPlane data_plane, AdminServerOptions& options)
-    : service_(data_plane, counters_, std::move(options.description),
+AdminServer::AdminServer(DataPlane data_plane, AdminServerOptions& options,
+                         std::unique_ptr<AnswerThread> answers)
+    : answers_(std::move(answers)),
+      service_(data_plane, counters_, *answers_, std::move(options.description),
                options.page_timeout),
       introspection_({std::string(admin::v1::AdminService::service_full_name()),
                       "grpc.health.v1.Health"}) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, DataPlane data_plane) {
+  absl::StatusOr<std::unique_ptr<AnswerThread>> answers = AnswerThread::Start();
+  if (!answers.ok()) return answers.status();
   if (absl::Status enough = CheckThreads(GrpcThreads()); !enough.ok()) {
     return enough;
   }
   PrepareGrpc();
-  auto admin =
-      std::unique_ptr<AdminServer>(new AdminServer(data_plane, options));
+  auto admin = std::unique_ptr<AdminServer>(
+      new AdminServer(data_plane, options, *std::move(answers)));
   grpc::ServerBuilder builder;
   admin->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
@@ -141,6 +145,8 @@ void AdminServer::Shutdown(absl::Duration timeout) {
     server_->Shutdown(
         gpr_time_from_millis(Milliseconds(timeout), GPR_TIMESPAN));
   }
+  // gRPC has waited for every RPC, so no answer is owed any more.
+  answers_->Stop();
   if (listener_ != nullptr) listener_->Stop(kFlushTimeout);
 }
 

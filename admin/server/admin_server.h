@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "admin/server/introspection_service.h"
 #include "admin/service/admin_service.h"
+#include "admin/service/answer_thread.h"
 #include "admin/transport/admin_counters.h"
 #include "admin/transport/admin_listener.h"
 #include "echo/base/mutex.h"
@@ -43,7 +44,7 @@ struct AdminServerOptions {
 // Thread-safe, but for being destroyed.
 class AdminServer {
  public:
-  // Listens. Health is NOT_SERVING until SetServing. What `data_plane` refers
+  // Listens. Health is NOT_SERVING until StartServing. What `data_plane` refers
   // to outlives the server. A port that is taken, or an address that cannot be
   // had, is an error that says so.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
@@ -59,8 +60,15 @@ class AdminServer {
     return listener_->bound_address();
   }
 
-  // What health checks answer, for "" and for the admin service.
-  void SetServing(bool serving);
+  // Health checks, for "" and for the admin service, answer SERVING from now
+  // on. Calls gRPC, so not from a loop that echoes.
+  void StartServing() { SetServing(true); }
+
+  // Health checks answer NOT_SERVING soon: before the answer to any RPC whose
+  // Reply is given after this call. Returns immediately, so loops may call it.
+  void StopServing() {
+    answers_->Post([this] { SetServing(false); });
+  }
 
   // Ends the streams, then the server: RPCs have `timeout` to end before their
   // connections are cut. May be called again, and returns when it is done. gRPC
@@ -69,10 +77,13 @@ class AdminServer {
   void Shutdown(absl::Duration timeout);
 
  private:
-  AdminServer(DataPlane data_plane, AdminServerOptions& options);
+  AdminServer(DataPlane data_plane, AdminServerOptions& options,
+              std::unique_ptr<AnswerThread> answers);
+  void SetServing(bool serving);
 
   AdminCounters counters_;
-  AdminService service_;
+  const std::unique_ptr<AnswerThread> answers_;
+  AdminService service_;  // uses both
   IntrospectionService introspection_;
   // Hands the server its connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;

@@ -26,10 +26,12 @@
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
+#include "tests/support/eventually.h"
 
 namespace echod {
 namespace {
 
+using testing::Eventually;
 using Stub = admin::v1::AdminService::Stub;
 
 class AdminServerTest : public ::testing::Test {
@@ -286,14 +288,15 @@ TEST_F(AdminServerTest, AReplyMayComeAfterItsCallerHasGivenUp) {
   }
 }
 
-TEST_F(AdminServerTest, HealthFollowsSetServing) {
+TEST_F(AdminServerTest, HealthFollowsStartAndStopServing) {
   using grpc::health::v1::HealthCheckResponse;
   for (const char* service : {"", "echod.admin.v1.AdminService"}) {
     EXPECT_EQ(Health(service), HealthCheckResponse::NOT_SERVING);
-    server_->SetServing(true);
+    server_->StartServing();
     EXPECT_EQ(Health(service), HealthCheckResponse::SERVING);
-    server_->SetServing(false);
-    EXPECT_EQ(Health(service), HealthCheckResponse::NOT_SERVING);
+    server_->StopServing();
+    EXPECT_TRUE(Eventually(
+        [&] { return Health(service) == HealthCheckResponse::NOT_SERVING; }));
   }
 }
 
@@ -360,7 +363,7 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&server] {
         server.Shutdown(absl::Seconds(1));
-        server.SetServing(false);
+        server.StopServing();
         EXPECT_NE(server.bound_address(), "");
       });
     }

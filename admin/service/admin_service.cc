@@ -52,18 +52,6 @@ ServerUnaryReactor* FinishNow(CallbackServerContext* context,
   return reactor;
 }
 
-// A Reply that fills `response` by `fill`, and finishes the RPC. gRPC keeps the
-// reactor and the response until then, whatever the caller does meanwhile.
-template <typename T, typename Response, typename Fill>
-Reply<T> FinishLater(ServerUnaryReactor* reactor, Response* response,
-                     Fill fill) {
-  return Reply<T>(
-      [reactor, response, fill = std::move(fill)](absl::StatusOr<T> answer) {
-        if (answer.ok()) *response = fill(*answer);
-        reactor->Finish(ToGrpcStatus(answer.status()));
-      });
-}
-
 // How long a drain may take; an unset duration is none.
 template <typename Message>
 absl::StatusOr<std::optional<absl::Duration>> OptionalDuration(
@@ -119,13 +107,29 @@ class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
 }  // namespace
 
 AdminService::AdminService(DataPlane data_plane, const AdminCounters& counters,
-                           ServerDescription description,
+                           AnswerThread& answers, ServerDescription description,
                            absl::Duration page_timeout)
     : data_plane_(data_plane),
       counters_(counters),
+      answers_(answers),
       description_(std::move(description)),
       page_timeout_(page_timeout),
       list_turns_(kMostPagesOfClient, kMostPages) {}
+
+template <typename T, typename Response, typename Fill>
+Reply<T> AdminService::FinishLater(ServerUnaryReactor* reactor,
+                                   Response* response, Fill fill,
+                                   absl::Status (*error)(const absl::Status&)) {
+  return Reply<T>([this, reactor, response, fill = std::move(fill),
+                   error](absl::StatusOr<T> answer) mutable {
+    answers_.Post([reactor, response, fill = std::move(fill), error,
+                   answer = std::move(answer)] {
+      if (answer.ok()) *response = fill(*answer);
+      reactor->Finish(ToGrpcStatus(error == nullptr ? answer.status()
+                                                    : error(answer.status())));
+    });
+  });
+}
 
 admin::v1::Stats AdminService::ReadStats() const {
   admin::v1::Stats stats = ToProto(data_plane_.server.GetStats());
@@ -250,11 +254,10 @@ ServerUnaryReactor* AdminService::UpdateListener(
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.UpdateListener(
       *std::move(update),
-      Reply<ListenerInfo>(
-          [reactor, response](const absl::StatusOr<ListenerInfo>& answer) {
-            if (answer.ok()) *response = ToProto(*answer);
-            reactor->Finish(ToGrpcStatus(ListenerFieldError(answer.status())));
-          }));
+      FinishLater<ListenerInfo>(
+          reactor, response,
+          [](const ListenerInfo& info) { return ToProto(info); },
+          &ListenerFieldError));
   return reactor;
 }
 

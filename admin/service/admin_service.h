@@ -8,10 +8,14 @@
 #include <map>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "admin/service/answer_thread.h"
 #include "admin/service/answer_turns.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
+#include "echo/control/reply.h"
 #include "echo/control/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 
@@ -26,14 +30,17 @@ struct ServerDescription {
 };
 
 // The admin API: translates requests for the DataPlane, and its answers back.
-// Nothing waits here: an RPC is finished from the Reply, on whichever thread
-// gives it. Thread-safe; gRPC calls it on its own threads.
+// gRPC calls it on its own threads, where requests are translated; nothing
+// waits there. The data plane gives its answers on its loops, which only move
+// the values to the AnswerThread; there they are translated, and the RPCs
+// finished. Thread-safe.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
-  // What `data_plane` refers to, and `counters`, outlive the service. A client
-  // has `page_timeout` to read a page of connections.
+  // What `data_plane` refers to, `counters` and `answers` outlive the service.
+  // A client has `page_timeout` to read a page of connections.
   AdminService(DataPlane data_plane, const AdminCounters& counters,
-               ServerDescription description, absl::Duration page_timeout);
+               AnswerThread& answers, ServerDescription description,
+               absl::Duration page_timeout);
 
   // Ends the streams that are open, and those to come. The server's shutdown
   // would wait for them.
@@ -79,11 +86,21 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       admin::v1::Connection* response) override;
 
  private:
+  // A Reply that may be given on a loop: it moves the answer to the answer
+  // thread, which fills `response` by `fill` and finishes the RPC. `error`
+  // converts the status. gRPC keeps the reactor and the response until then,
+  // whatever the caller does meanwhile.
+  template <typename T, typename Response, typename Fill>
+  Reply<T> FinishLater(grpc::ServerUnaryReactor* reactor, Response* response,
+                       Fill fill,
+                       absl::Status (*error)(const absl::Status&) = nullptr);
+
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats() const;
 
   const DataPlane data_plane_;
   const AdminCounters& counters_;
+  AnswerThread& answers_;
   const ServerDescription description_;
   const absl::Duration page_timeout_;
   StatsWatches watches_;

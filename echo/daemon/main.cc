@@ -110,7 +110,7 @@ class Daemon {
           absl::StrCat("flag --admin_address: ", admin.status().message()));
     }
     admin_ = *std::move(admin);
-    admin_->SetServing(true);
+    admin_->StartServing();
     if (!config_.port_file.empty()) {
       if (absl::Status told = StartPortFile(); !told.ok()) return told;
     }
@@ -129,7 +129,7 @@ class Daemon {
     if (!ended.ok()) {
       LogError(absl::StrCat("the main loop has failed: ", ended.message(),
                             "; resetting all connections and exiting"));
-      admin_->SetServing(false);
+      admin_->StopServing();
       server_.StopNow();
     }
     const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
@@ -159,7 +159,7 @@ class Daemon {
     };
     options.on_draining = [this](absl::Duration longest) {
       EndByForceAfter(longest + kEndMargin, kExitCutOff);
-      admin_->SetServing(false);
+      admin_->StopServing();
     };
     options.on_stopped = [this] { loop_->Stop(); };
     return options;
