@@ -40,7 +40,7 @@ using grpc::ServerUnaryReactor;
 constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
 constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
 
-// What an operator changes is to be found in the log.
+// Logs what an operator changes.
 void LogRequest(const CallbackServerContext& context, absl::string_view what) {
   LogInfo(absl::StrCat(ClientOfPeer(context.peer()), " ", what));
 }
@@ -52,7 +52,7 @@ ServerUnaryReactor* FinishNow(CallbackServerContext* context,
   return reactor;
 }
 
-// How long a drain may take; an unset duration is none.
+// How long a drain may take, if the request says so.
 template <typename Message>
 absl::StatusOr<std::optional<absl::Duration>> OptionalDuration(
     bool is_set, const Message& duration, absl::string_view field) {
@@ -67,7 +67,7 @@ admin::v1::Connection ConnectionToProto(const ConnectionInfo& connection) {
   return ToProto(connection);
 }
 
-// What a ListConnections token is bound to.
+// The part of the request that a page token is valid for.
 std::string ConnectionListKey(
     const admin::v1::ListConnectionsRequest& request) {
   return absl::StrCat("connections view=", request.view());
@@ -90,8 +90,8 @@ admin::v1::ListConnectionsResponse PageToProto(const ConnectionPage& page,
   return list;
 }
 
-// Pages of connections, the largest answers there are, that clients have asked
-// for and not read yet: at 400 kB each these are some 25 MB.
+// Pages of connections, the largest answers, that clients have requested and
+// not read yet: at 400 kB each, some 25 MB.
 constexpr std::size_t kMostPagesOfClient = 8;
 constexpr std::size_t kMostPages = 64;
 

@@ -21,8 +21,7 @@
 
 namespace echod {
 
-// What the process says of itself in GetServer, beside what the data plane
-// knows.
+// What GetServer reports besides what the data plane knows.
 struct ServerDescription {
   std::string version;
   std::string hostname;
@@ -42,8 +41,8 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
                AnswerThread& answers, ServerDescription description,
                absl::Duration page_timeout);
 
-  // Ends the streams that are open, and those to come. The server's shutdown
-  // would wait for them.
+  // Ends the open streams, and those that are started later. The server's
+  // shutdown would wait for them.
   void StopWatches() { watches_.Stop(); }
 
   grpc::ServerUnaryReactor* GetServer(

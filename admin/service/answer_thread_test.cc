@@ -4,7 +4,9 @@
 
 #include <sys/syscall.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <future>
 #include <memory>
 #include <thread>
@@ -14,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "tests/support/eventually.h"
 #include "tests/support/refused_system_call.h"
 
 namespace echod {
@@ -53,13 +56,24 @@ TEST(AnswerThreadTest, RunsTasksOfEachThreadInOrderOnItsOwnThread) {
 
 TEST(AnswerThreadTest, StopRunsWhatWasPosted) {
   const auto answers = *AnswerThread::Start();
+  std::promise<void> begun;
   std::promise<void> go_on;
-  answers->Post([waiting = go_on.get_future()]() mutable { waiting.wait(); });
+  answers->Post([&begun, waiting = go_on.get_future()]() mutable {
+    begun.set_value();
+    waiting.wait();
+  });
+  begun.get_future().wait();
   int ran = 0;
   // A task may post another.
   answers->Post([&] { answers->Post([&] { ++ran; }); });
   answers->Post([&] { ++ran; });
   std::thread stopper([&] { answers->Stop(); });
+  // It has stopped accepting tasks when the caller has to run its own.
+  EXPECT_TRUE(testing::Eventually([&] {
+    const auto runner = std::make_shared<std::atomic<std::thread::id>>();
+    answers->Post([runner] { *runner = std::this_thread::get_id(); });
+    return *runner == std::this_thread::get_id();
+  }));
   go_on.set_value();
   stopper.join();
   EXPECT_EQ(ran, 2);

@@ -49,7 +49,7 @@ void AnswerTurns::End(const std::string& client) {
     if (const auto found = by_client_.find(client); --found->second == 0) {
       by_client_.erase(found);
     }
-    // One has made room for one.
+    // One that ends makes room for one.
     auto first = waiting_.begin();
     while (first != waiting_.end() && !HasTurn(first->client)) ++first;
     if (first == waiting_.end()) return;

@@ -15,10 +15,10 @@
 
 namespace echod {
 
-// Bounds how many large answers there are at a time, of one client's and in
-// all, from their making until the client has taken them: a client that asks
-// and does not read would have them pile up in gRPC. What comes beyond that
-// waits for its turn, which costs next to nothing. Thread-safe.
+// Limits how many large answers exist at a time, per client and in total, from
+// when they are made until the client has read them: the answers to a client
+// that does not read would pile up in gRPC. Further requests wait for their
+// turn, which costs next to nothing. Thread-safe.
 class AnswerTurns {
  public:
   using Start = absl::AnyInvocable<void()>;
@@ -27,13 +27,13 @@ class AnswerTurns {
   AnswerTurns(std::size_t most_of_client, std::size_t most)
       : most_of_client_(most_of_client), most_(most) {}
 
-  // Calls `start` when it is its turn, at once or from another's End.
+  // Calls `start` when its turn comes: before returning, or in a later End.
   Ticket Begin(const std::string& client, Start start);
 
-  // Takes a Begin back; false when `start` has been called, or is about to be.
+  // Cancels a Begin. False if `start` has been called, or is about to be.
   bool Cancel(Ticket ticket);
 
-  // Once for each `start` that was called: the client has its answer.
+  // The client has its answer. Once for each `start` that was called.
   void End(const std::string& client);
 
  private:

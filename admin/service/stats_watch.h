@@ -18,20 +18,21 @@ namespace echod {
 
 class StatsWatch;
 
-// The open WatchStats streams. The server's shutdown waits for streams, so they
-// are ended here first. Thread-safe; must outlive the streams.
+// The open streams of WatchStats, so that they can be ended before the server's
+// shutdown, which waits for them. They run on gRPC's threads. Thread-safe;
+// outlives its streams.
 class StatsWatches {
  public:
-  // Returns the current figures. Must be thread-safe.
+  // Returns the current figures. Thread-safe; outlives the streams.
   using ReadStats = std::function<admin::v1::Stats()>;
 
-  // Returns a new stream for gRPC to run; it destroys itself when gRPC is done
-  // with it. `interval` is measured on a monotonic clock.
+  // Returns a new stream, for gRPC to run. It destroys itself when gRPC is done
+  // with it. `interval` is measured by the monotonic clock.
   grpc::ServerWriteReactor<admin::v1::Stats>* Start(ReadStats read_stats,
                                                     absl::Duration interval);
 
-  // Ends all streams, with the current figures and OK, and every stream that is
-  // started later.
+  // Ends all streams with the current figures and OK, and so every stream that
+  // is started later.
   void Stop();
 
  private:

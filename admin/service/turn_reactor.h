@@ -17,17 +17,20 @@
 
 namespace echod {
 
-// An RPC whose large answer is made when it is its turn, and cancelled when the
-// client has not taken it for too long, so that nobody keeps the others' turns.
-// Destroys itself when gRPC is done with it.
+// An RPC with a large answer: it starts when AnswerTurns lets it, and is
+// cancelled when the client takes too long to read the answer, so that a slow
+// reader cannot block the others. Destroys itself when gRPC is done with it.
+//
+// Its methods run on gRPC's threads. `start` posts the question to the loops;
+// the answer thread finishes the RPC.
 class TurnReactor final : public grpc::ServerUnaryReactor {
  public:
-  // `turns` outlives it. `timeout` counts from the beginning of its turn.
+  // `turns` outlives the reactor. `timeout` counts from the start of its turn.
   TurnReactor(AnswerTurns& turns, absl::Duration timeout,
               grpc::CallbackServerContext& context);
 
-  // Once, within the RPC's handler. `start` makes the answer, and finishes the
-  // RPC.
+  // Called once, in the RPC's handler. `start` has the answer made and the RPC
+  // finished.
   void Begin(AnswerTurns::Start start);
 
   // For gRPC.
@@ -44,7 +47,7 @@ class TurnReactor final : public grpc::ServerUnaryReactor {
   const std::string client_;
   AnswerTurns::Ticket ticket_ = 0;
   bool started_ = false;
-  // The RPC and the alarm each hold it, once it has started.
+  // Once started, the RPC and the alarm hold one reference each.
   std::atomic<int> holders_{2};
   grpc::Alarm alarm_;
 

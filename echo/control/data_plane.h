@@ -14,10 +14,10 @@ namespace echod {
 //
 // All three are thread-safe: any method may be called from any thread, as long
 // as the object lives. A method that takes a Reply returns immediately. The
-// answer comes later, on a loop's thread, which it must not block, or before
-// the method returns if there is nothing to wait for. Every Reply is answered
-// exactly once, with UNAVAILABLE if the server stops first. Errors carry an
-// ErrorDetail (see control_error.h).
+// answer comes later, on a loop's thread, or before the method returns if there
+// is nothing to wait for; see Reply for what its callback may do. Every Reply
+// is answered exactly once, with UNAVAILABLE if the server stops first. Errors
+// carry an ErrorDetail (see control_error.h).
 struct DataPlane {
   ListenerControl& listeners;
   ConnectionControl& connections;

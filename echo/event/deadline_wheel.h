@@ -13,20 +13,20 @@
 
 namespace echod {
 
-// A timer wheel: coarse deadlines for very many things, where setting and
-// cancelling one costs a few pointer writes. bufferevent's own timeouts do not
-// serve: they stand still while that direction is disabled.
+// A timer wheel: coarse deadlines for thousands of connections, where setting
+// and cancelling one costs a few pointer writes. The timeouts of bufferevents
+// are no substitute: they pause while that direction is disabled.
 //
-// A wheel says only that a deadline may have come: `Advance` hands over what
-// lies in the slots that have passed, and the owner looks, and schedules again
-// what is not due yet. So a deadline that moves at every byte (an idle timeout)
-// costs nothing until its slot comes around. One thread; owns none of its
-// entries.
+// The wheel only reports that a deadline may have passed: `Advance` hands over
+// the entries of the slots that have passed, and the owner checks each, and
+// schedules it again if it is not due yet. So a deadline that moves with every
+// byte (an idle timeout) costs nothing until its slot comes up. Used by one
+// thread; owns none of its entries.
 class DeadlineWheel {
  public:
   static constexpr std::chrono::milliseconds kTick{50};
 
-  // Derive from it to be put on a wheel. Leaves the wheel when it is destroyed.
+  // Base of what can be on a wheel. Leaves the wheel when it is destroyed.
   class Entry {
    public:
     Entry() = default;
@@ -47,15 +47,16 @@ class DeadlineWheel {
   DeadlineWheel(const DeadlineWheel&) = delete;
   DeadlineWheel& operator=(const DeadlineWheel&) = delete;
 
-  // Puts `entry` where it comes up at `deadline`, a tick later at the most, or
-  // earlier when that is beyond the wheel's horizon. Replaces an earlier call.
+  // Has `entry` come up at `deadline`, at most one tick later, or earlier if
+  // that is beyond the wheel's horizon. Replaces an earlier call.
   void Schedule(Entry& entry, MonotonicTime deadline);
 
   void Cancel(Entry& entry) { entry.Unlink(); }
 
-  // Takes the entries of all slots up to `now` off the wheel, `most` of them at
-  // once, and hands each to `due`, which may schedule, cancel or destroy any of
-  // them. False when some are left for the next call.
+  // Takes entries of the slots up to `now` off the wheel, at most `most` of
+  // them, and passes each to `due`, which may schedule, cancel or destroy any
+  // of them. False if some are left for the next call. However long ago the
+  // last call was, each slot is looked at once at most.
   bool Advance(MonotonicTime now, std::size_t most,
                absl::FunctionRef<void(Entry&)> due);
 
@@ -68,14 +69,14 @@ class DeadlineWheel {
     return time.time_since_epoch() / kTick;
   }
   static void Append(Entry& list, Entry& entry);
-  // Moves all of `from` behind what `list` has.
+  // Moves all of `from` to the end of `list`.
   static void Splice(Entry& list, Entry& from);
 
   // Heads of circular lists.
   std::array<Entry, kSlots> slots_;
   Entry due_;  // of slots that have passed
 
-  std::int64_t current_tick_;  // the last one that Advance has emptied
+  std::int64_t current_tick_;  // the last that Advance has emptied
   std::size_t size_ = 0;
 };
 

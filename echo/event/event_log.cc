@@ -23,7 +23,8 @@ void OnMessage(int severity, const char* message) {
   LogFromLibrary(level, "libevent", message);
 }
 
-// The message has been logged. Other threads still run, so no destructors do.
+// The message has been logged already. No destructors run, because other
+// threads still do.
 void OnFatalError(int /*error*/) {
   FlushLog(kFlushPatience);
   std::_Exit(kExitFatal);

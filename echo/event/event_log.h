@@ -5,8 +5,9 @@
 
 namespace echod {
 
-// Sends libevent's own messages to the log, and ends the process with status 1,
-// the log flushed, where libevent cannot go on. Before the first event_base.
+// Sends libevent's own messages to the log. If libevent reports a fatal error,
+// flushes the log and ends the process with status 1. Call it before the first
+// event_base is created.
 void SendLibeventLogToLog();
 
 }  // namespace echod

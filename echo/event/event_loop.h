@@ -41,19 +41,19 @@ class EventLoop {
   static constexpr int kMostServed = kMostCallbacks - 1 + ReadPoller::kBatch;
 
   // RESOURCE_EXHAUSTED, with the limit to raise, when the system has no
-  // descriptor, epoll watch or memory for it.
+  // descriptor, epoll watch or memory left.
   static absl::StatusOr<std::unique_ptr<EventLoop>> Create();
-  // Not while Run is running. Objects made on the base are gone before.
+  // Not while Run is running, and after everything that was made on the base.
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Takes the loop over for the calling thread, and runs it until Stop. Once.
-  // An error when the system failed to poll: the loop has ended then, too, and
-  // what is made on its base gets no more events.
+  // Makes the calling thread the loop's, and runs the loop until Stop. Once.
+  // Returns an error if polling failed: the loop has then ended as well, and
+  // objects on its base get no more events.
   absl::Status Run();
 
-  // Ends Run after the closures that were posted before. Thread-safe.
+  // Ends Run, after the closures that have been posted. Thread-safe.
   void Stop();
 
   // Runs `closure` on the loop's thread, in the order of the calls, and

@@ -15,9 +15,8 @@
 
 namespace echod {
 
-// For tests of what a turn of a loop may take: a descriptor that is readable
-// for ever, and a callback that comes in each turn. Belongs to the thread of
-// its loop.
+// For tests that measure turns of a loop: a descriptor that is always readable,
+// so that its callback runs in each turn. Belongs to the thread of its loop.
 class EveryTurn {
  public:
   EveryTurn(EventLoop& loop, absl::AnyInvocable<void()> callback)

@@ -21,7 +21,7 @@ struct EventBaseDeleter {
 struct EventDeleter {
   void operator()(event* ev) const { event_free(ev); }
 };
-// Drops what has not been sent. The descriptor, where the bufferevent owns it,
+// Discards what has not been sent. If the bufferevent owns the descriptor, it
 // is closed in the next turn of the loop.
 struct BuffereventDeleter {
   void operator()(bufferevent* bev) const { bufferevent_free(bev); }

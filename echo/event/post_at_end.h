@@ -9,9 +9,9 @@
 
 namespace echod {
 
-// Posts a closure to a loop when it is destroyed, on whichever thread: shared
-// by all who have a part in something, it tells when the last is done with it,
-// those included whose own loop has ended without running their part.
+// Posts a closure to a loop when it is destroyed, on whichever thread. Shared
+// by the participants of a task, it reports that the last one is done, even if
+// a participant's own loop has ended without running its part.
 class PostAtEnd {
  public:
   // `loop` outlives it.

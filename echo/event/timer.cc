@@ -24,7 +24,7 @@ Timer::Timer(EventLoop& loop, absl::AnyInvocable<void()> callback)
 }
 
 void Timer::Arm(absl::Duration after) {
-  // A hundred years are as good as for ever, and fit into a timeval.
+  // A hundred years are as good as forever, and fit into a timeval.
   const absl::Duration bounded =
       std::clamp(after, absl::ZeroDuration(), absl::Hours(24 * 36500));
   const timeval delay = absl::ToTimeval(bounded);
