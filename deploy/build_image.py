@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the container image of echod with umoci: an OCI layout in a tarball.
+"""Builds the container image of echod with umoci: an OCI layout in a tarball.
 
-The same inputs give the same bytes, whoever builds, whenever and wherever:
-every time in the image is the epoch, every owner is a number.
+The build is reproducible: every timestamp in the image is the epoch, and every
+owner is numeric.
 """
 
 import argparse
@@ -26,7 +26,7 @@ LABELS = {
 
 
 def version_of(binary):
-    """What the program says of itself: "echod 0.1.0"."""
+    """Returns the output of --version, "echod 0.1.0"."""
     answer = subprocess.run([os.path.abspath(binary), "--version"], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
     return answer.split()[1]
@@ -47,7 +47,7 @@ def write_tar(path, entries):
 
 
 def write_layer(path, binary, etc):
-    """The only layer: the program, and who it runs as."""
+    """The only layer: the program and its user."""
     write_tar(
         path,
         [("echod", 0o755, binary.read_bytes()), ("etc/", 0o755, None)]
@@ -57,7 +57,7 @@ def write_layer(path, binary, etc):
 
 def make_layout(umoci, layout, layer, tag, version):
     def run(*command):
-        # No environment, no surprises.
+        # An empty environment, so that the result does not depend on it.
         subprocess.run([umoci, *command], check=True, env={})
 
     image = f"--image={layout}:{tag}"
@@ -71,14 +71,14 @@ def make_layout(umoci, layout, layer, tag, version):
     for name, value in {**LABELS, "version": version}.items():
         config.append(f"--config.label=org.opencontainers.image.{name}={value}")
     run("config", image, "--no-history", f"--created={EPOCH}", *config)
-    # What the steps before the last have left.
+    # Blobs left over from intermediate steps.
     run("gc", f"--layout={layout}")
 
 
 def name_for_containerd(layout, tag):
-    """Where `ctr images import` and the kubelet look it up.
+    """Adds the full image name for `ctr images import`.
 
-    containerd takes the name as it is, and the kubelet asks for the full one.
+    containerd uses the name unchanged, and the kubelet looks up the full name.
     """
     path = layout / "index.json"
     index = json.loads(path.read_text())
@@ -88,7 +88,7 @@ def name_for_containerd(layout, tag):
 
 
 def docker_manifest(layout, tag):
-    """What `docker load` reads instead of index.json."""
+    """The manifest that `docker load` reads instead of index.json."""
     def blob(descriptor):
         return "blobs/" + descriptor["digest"].replace(":", "/")
 

@@ -15,7 +15,7 @@ import unittest
 
 IMAGE, BUILD_IMAGE, UMOCI = (os.path.abspath(arg) for arg in sys.argv[1:4])
 EPOCH = "1970-01-01T00:00:00Z"
-# What a node pulls, and what that becomes on its disk.
+# The compressed size and the size on disk.
 MOST_PACKED_BYTES = 10_000_000
 MOST_UNPACKED_BYTES = 22_000_000
 
@@ -52,7 +52,7 @@ class ImageTest(unittest.TestCase):
 
     @classmethod
     def blob(cls, descriptor):
-        """What a descriptor refers to, which must be what it says it is."""
+        """Returns the blob of a descriptor after checking its size and digest."""
         content = cls.file("blobs/" + descriptor["digest"].replace(":", "/"))
         assert len(content) == descriptor["size"], descriptor
         assert "sha256:" + hashlib.sha256(content).hexdigest() == \
@@ -60,7 +60,7 @@ class ImageTest(unittest.TestCase):
         return content
 
     def version(self):
-        # In an environment as empty as the container's.
+        # In an empty environment, as in the container.
         answer = subprocess.run([self.echod, "--version"], env={}, check=True,
                                 stdout=subprocess.PIPE, text=True).stdout
         name, version = answer.split()
@@ -88,7 +88,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(
             self.index["manifests"][0]["annotations"],
             {"org.opencontainers.image.ref.name": name,
-             # What the kubelet makes of the manifests' `image: echod:…`.
+             # The name that the kubelet derives from `image: echod:…`.
              "io.containerd.image.name": f"docker.io/library/{name}"})
         [docker] = json.loads(self.file("manifest.json"))
         self.assertEqual(docker["RepoTags"], [name])
@@ -101,7 +101,7 @@ class ImageTest(unittest.TestCase):
         labels = config.pop("Labels")
         self.assertEqual(config, {
             "User": "65532:65532",
-            # No Cmd: without arguments the admin service is on loopback only.
+            # No Cmd: by default the admin service listens on loopback only.
             "Entrypoint": ["/echod"],
             "ExposedPorts": {"8080/tcp": {}, "9901/tcp": {}},
             "StopSignal": "SIGTERM",
@@ -135,7 +135,7 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("INTERP", readelf("--segments"))
         dynamic = readelf("--dynamic")
         self.assertNotIn("(NEEDED)", dynamic)
-        self.assertIn("PIE", dynamic)  # its addresses are random all the same
+        self.assertIn("PIE", dynamic)  # so address randomization works
         self.assertNotIn(".symtab", readelf("--sections"))  # stripped
 
     def test_nothing_tells_who_built_it_or_when(self):
@@ -156,7 +156,7 @@ class ImageTest(unittest.TestCase):
         for name in ("passwd", "group"):
             (etc / name).write_bytes(self.files[f"etc/{name}"][1])
         again = self.scratch / "again.tar"
-        # Another place, time, time zone and order, files of other modes.
+        # With another path, time, time zone, file order and file modes.
         self.echod.chmod(0o700)
         subprocess.run(
             [BUILD_IMAGE, f"--umoci={UMOCI}", f"--binary={self.echod}",

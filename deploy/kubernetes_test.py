@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks the Kubernetes manifests: kubernetes_test.py FOLDER ECHOD.
 
-Where kubectl is installed they are rendered with it; elsewhere they are read as
-they are, which leaves only the kustomization itself untried.
+If kubectl is installed, it renders the manifests. Otherwise the test reads the
+files directly, and does not cover the kustomization itself.
 """
 
 import os
@@ -20,12 +20,12 @@ FOLDER = pathlib.Path(sys.argv[1])
 ECHOD = os.path.abspath(sys.argv[2])
 
 SHUTDOWN_RPC_SECONDS = 1  # kAdminShutdownTimeout, in echo/daemon/main.cc
-READ_BYTES = 64 * 1024  # kReadBytes, in echo/session/connection.cc
-PROCESS_BYTES = 64 * 2**20  # what it takes without connections, and more
+READ_BYTES = 64 * 1024  # kReadBytes, in echo/session/connection.h
+PROCESS_BYTES = 64 * 2**20  # more than echod uses without connections
 UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
-# Every field that the manifests use: a name that is not here is a mistake, or
-# wants to be looked up and added. ANY is a scalar, a one-element list a list.
+# Every field that the manifests use. A field that is missing here is a typo, or must
+# be looked up and added. ANY is a scalar, a one-element list a list.
 ANY = None
 LABELS = {"app.kubernetes.io/name": ANY}
 METADATA = {"name": ANY, "labels": LABELS}
@@ -125,10 +125,10 @@ def unknown_fields(value, fields, path):
 
 
 def render():
-    """Every object, as `kubectl apply` would get it."""
+    """Returns every object as `kubectl apply` receives it."""
     if shutil.which("kubectl"):
         with tempfile.TemporaryDirectory() as scratch:
-            # Bazel's files are links, which kustomize does not follow.
+            # Bazel's files are symbolic links, which kustomize does not follow.
             folder = shutil.copytree(FOLDER, pathlib.Path(scratch, "copy"))
             rendered = subprocess.run(
                 ["kubectl", "kustomize", folder], check=True, text=True,
@@ -201,7 +201,7 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(selector, labels)
 
     def test_the_program_knows_its_flags(self):
-        # It reads them in their order, and answers only at the last.
+        # The program parses flags in order, and prints the version at the last.
         subprocess.run([ECHOD, *self.container["args"], "--version"],
                        check=True, stdout=subprocess.DEVNULL)
 
@@ -217,7 +217,7 @@ class KubernetesTest(unittest.TestCase):
     def test_ports_are_the_flags_ports(self):
         self.assertEqual(self.ports, {"echo": 8080, "admin": 9901})
         self.assertEqual(self.flags["listen"], f"[::]:{self.ports['echo']}")
-        # Every address, since probes come from the node.
+        # Every address, because probes come from the node.
         self.assertEqual(self.flags["admin_address"],
                          f"[::]:{self.ports['admin']}")
         for service, port in (("echod", "echo"), ("echod-admin", "admin")):
@@ -232,7 +232,7 @@ class KubernetesTest(unittest.TestCase):
 
     def test_only_labelled_pods_reach_the_admin_port(self):
         policy = self.by_name["NetworkPolicy", "echod"]
-        # Egress without a rule: echod connects to nothing.
+        # Egress without a rule: echod opens no connections.
         self.assertEqual(set(policy["policyTypes"]), {"Ingress", "Egress"})
         rules = {port["port"]: rule.get("from")
                  for rule in policy["ingress"] for port in rule["ports"]}
@@ -243,7 +243,7 @@ class KubernetesTest(unittest.TestCase):
 
     def test_probes_ask_the_admin_port(self):
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
-            # The whole server; a probe carries no credentials.
+            # The whole server; a probe sends no credentials.
             self.assertEqual(self.container[name]["grpc"],
                              {"port": self.ports["admin"]}, name)
 

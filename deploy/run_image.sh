@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Tries the container image in earnest: loads it into podman, runs it as it should
-# be run, talks to both planes, ends it with SIGTERM and looks at how it went.
-# By hand, after `bazel build //deploy:image`; takes about ten seconds.
+# Tests the container image in podman: loads it, runs it as recommended, talks to both
+# planes, stops it with SIGTERM, and checks the exit status. Run it by hand after
+# `bazel build //deploy:image`; it takes about ten seconds.
 #
 #   deploy/run_image.sh [IMAGE_TAR]
 #
-# Needs podman and grpcurl (.ci/install_tools gets one), and uses runc where there
-# is one: where the kernel has hybrid cgroups crun refuses.
+# Needs podman and grpcurl (.ci/install_tools installs it). Uses runc if available,
+# because crun does not support hybrid cgroups.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -26,7 +26,7 @@ clean_up() {
   for id in "${containers[@]}"; do
     timeout 30 podman rm --force --time 0 "$id" >/dev/null || true
   done
-  # Only if it was not here before.
+  # Only if this script loaded it.
   [ -z "$image" ] || timeout 30 podman rmi "$image" >/dev/null || true
 }
 trap clean_up EXIT
@@ -36,7 +36,7 @@ for tool in podman grpcurl; do
 done
 [ -r "$archive" ] || die "no $archive: bazel build //deploy:image"
 
-# Limits at or below the host's, so that it starts where they cannot be raised.
+# Limits at or below the host's, for hosts on which podman cannot raise them.
 options=(--read-only --user 65532:65532 --cap-drop ALL
   --security-opt no-new-privileges --memory 512m --pids-limit 100
   --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
@@ -45,7 +45,7 @@ runtime=()
 if command -v runc >/dev/null; then runtime=(--runtime runc); fi
 
 run() { # FLAG...; sets id, echo_port, admin
-  # In two steps: what cannot be started has an id, too, and is cleaned up.
+  # In two steps, so that a container that cannot start is cleaned up, too.
   id=$(timeout 60 podman "${runtime[@]}" create "${options[@]}" "$name" "$@")
   containers+=("$id")
   timeout 60 podman "${runtime[@]}" start "$id" >/dev/null
@@ -69,12 +69,12 @@ health_is() { # STATUS; within five seconds
   die "the server is not $1"
 }
 
-echo_of() { # TEXT, over the connection that descriptor 3 is
+echo_of() { # TEXT, over the connection on descriptor 3
   local reply
   printf '%s\n' "$1" >&3
   IFS= read -r -t 5 reply <&3 || die "no echo of $1"
   printf '%s\n' "$reply"
-  [ "$reply" = "YOU SAID $1" ] || die "that is no echo of $1"
+  [ "$reply" = "YOU SAID $1" ] || die "not the echo of $1"
 }
 
 stopped_with() { # STATUS
@@ -112,7 +112,7 @@ rpc echod.admin.v1.AdminService/GetStats >/dev/null
 rpc echod.admin.v1.AdminService/ListConnections |
   grep -E '"(name|listener|worker|state)"'
 
-say 'SIGTERM: not serving at once, echoes during the grace period, ends with 0'
+say 'SIGTERM: NOT_SERVING immediately, echo during the grace period, exit status 0'
 podman kill --signal TERM "$id" >/dev/null
 health_is NOT_SERVING
 echo_of 'last words'
