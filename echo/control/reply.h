@@ -11,9 +11,11 @@
 
 namespace echod {
 
-// An answer that is owed to another thread. Move-only. It is given exactly
-// once: by the call, or, when the Reply dies without one (a loop stopped with
-// the closure still in its queue), as UNAVAILABLE. So no caller waits forever.
+// An answer owed to a caller on another thread. Move-only. The callback runs
+// exactly once: with the answer, or, if the Reply is destroyed unanswered (a
+// loop stopped with the closure still in its queue), with UNAVAILABLE. So no
+// caller waits forever. Used on one thread at a time; the callback runs on that
+// thread.
 //
 // The callback runs on the thread that gives the answer or destroys the Reply:
 // a loop that echoes, or the thread that asked. It may move the values to
