@@ -15,11 +15,9 @@ namespace echod {
 // exactly once: with the answer, or, if the Reply is destroyed unanswered (a
 // loop stopped with the closure still in its queue), with UNAVAILABLE. So no
 // caller waits forever. Used on one thread at a time; the callback runs on that
-// thread.
-//
-// The callback runs on the thread that gives the answer or destroys the Reply:
-// a loop that echoes, or the thread that asked. It may move the values to
-// another thread, and no more: it must not convert them, block, or take long.
+// thread, which is a loop that echoes, or the thread that asked. So it may move
+// the values to another thread, and no more: it must not convert them, block,
+// or take long.
 template <typename T>
 class Reply {
  public:
