@@ -32,7 +32,7 @@ using testing::Http2Hello;
 using testing::OpenCall;
 using testing::TcpClient;
 
-// Notes whom gRPC takes for the caller.
+// Records the peer that gRPC reports.
 class PeerService final : public admin::v1::AdminService::CallbackService {
  public:
   grpc::ServerUnaryReactor* GetServer(

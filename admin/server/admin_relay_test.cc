@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The admin plane's transport as clients see it that no library would make, and
-// as ordinary ones see it beside them.
+// The admin plane under hostile clients, and ordinary clients beside them.
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -159,7 +158,7 @@ TEST_F(AdminRelayTest, RefusesTheConnectionThatIsOneTooMany) {
   EXPECT_EQ(Rejected("max_connections"), 1);
 }
 
-// Whoever holds connections and does nothing with them keeps nobody out.
+// Idle connections do not keep new clients out.
 TEST_F(AdminRelayTest, ANewConnectionTakesThePlaceOfAnIdleOne) {
   AdminServerOptions options;
   options.listener.max_connections = 2;
@@ -169,10 +168,10 @@ TEST_F(AdminRelayTest, ANewConnectionTakesThePlaceOfAnIdleOne) {
   ASSERT_TRUE(busy.Send(absl::StrCat(Http2Hello(), OpenCall(1, "WatchStats"))));
   TcpClient idle = Connect();
   ASSERT_TRUE(idle.Send(Http2Hello()));
-  // Its own connection, and then it is the idle one.
+  // It opens a connection, which is then the idle one.
   EXPECT_TRUE(Eventually([&] { return Rejected("max_connections") >= 1; }));
   EXPECT_NE(idle.WaitForEnd(), End::kTimeout);
-  // A frame more of the stream that goes on.
+  // One more frame of the open stream.
   EXPECT_EQ(busy.Read(100).size(), 100u);
 }
 
@@ -184,9 +183,9 @@ TEST_F(AdminRelayTest, ConnectionsThatComeFastWaitForTheirTurn) {
   const auto begin = std::chrono::steady_clock::now();
   std::vector<TcpClient> clients;
   for (int i = 0; i < 60; ++i) clients.push_back(Connect());
-  // gRPC's settings tell that it has been handed the connection.
+  // gRPC's SETTINGS show that it has received the connection.
   for (TcpClient& client : clients) ASSERT_EQ(client.Read(9).size(), 9u);
-  // The burst is 20, and the rest come one by one.
+  // A burst of 20, then one by one.
   EXPECT_GE(std::chrono::steady_clock::now() - begin,
             std::chrono::milliseconds(30 * 20));
 }
@@ -199,7 +198,7 @@ TEST_F(AdminRelayTest, AClientThatNoLongerAnswersIsFoundDead) {
   TcpClient client = Connect();
   ASSERT_TRUE(
       client.Send(absl::StrCat(Http2Hello(), OpenCall(1, "WatchStats"))));
-  // It reads, and answers no PING.
+  // The client reads, but answers no PING.
   TcpClient::End end;
   client.ReadToEnd(&end);
   EXPECT_NE(end, End::kTimeout);
@@ -222,12 +221,12 @@ TEST_F(AdminRelayTest, OrdinaryClientsAreNotTouched) {
   for (auto& watch : watches) {
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(watch->Read(&stats));
   }
-  // All of them are cancelled at once.
+  // All of them are cancelled together.
   for (auto& context : contexts) context->TryCancel();
   for (auto& watch : watches) {
     EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  // It asks a lot, and loses its patience now and then.
+  // A busy client that occasionally cancels RPCs.
   for (int i = 0; i < 2000; ++i) {
     grpc::ClientContext context;
     if (i % 20 == 0) {
@@ -255,7 +254,7 @@ TEST_F(AdminRelayTest, AClientThatDoesNotReadHoldsNobodyUp) {
   Start();
   TcpClient client = Connect();
   std::string calls = Http2Hello();
-  // It would take 2 GiB.
+  // Without limits, this would take 2 GiB.
   calls += Http2Frame(Http2FrameType::kSettings, 0, 0,
                       absl::string_view("\0\x04\x7f\xff\xff\xff", 6));
   for (std::uint32_t stream = 1; stream < 200; stream += 2) {

@@ -25,21 +25,21 @@
 namespace echod {
 namespace {
 
-// Requests are small; nobody has to make the server read more.
+// Requests are small.
 constexpr int kMostRequestBytes = 64 * 1024;
 constexpr int kMostStreamsPerChannel = 256;
-// A client may ask every so often whether the connection still lives.
+// The minimum interval of keepalive pings from clients.
 constexpr int kShortestPingIntervalMs = 5'000;
-// How long clients may take to read what the calls that ended last have to say.
+// The time for clients to read the end of the last RPCs.
 constexpr absl::Duration kFlushTimeout = absl::Milliseconds(500);
 
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
 
-// How many threads gRPC starts for itself, by the number of CPUs, and some of
-// those that it adds under load. It aborts or waits for ever without the first,
-// and does with fewer of the others.
+// The number of threads that gRPC starts, depending on the number of CPUs, and
+// some of those that it adds under load. It aborts or hangs without the former,
+// and copes with fewer of the latter.
 int GrpcThreads() {
   constexpr int kTimersAndExecutors = 4;
   constexpr int kUnderLoad = 4;
@@ -49,17 +49,16 @@ int GrpcThreads() {
          kTimersAndExecutors + kUnderLoad;
 }
 
-// For every server of the process that is built later.
+// Affects all servers that the process builds later.
 void PrepareGrpc() {
   static std::once_flag once;
   std::call_once(once, [] {
-    // Held for ever. Without it the last server's end would end the library,
-    // too, which waits for threads of its own: up to 10 s for one that polls,
-    // and for ever for one that the system has refused it. Nobody needs that at
-    // exit.
+    // Never released. Otherwise the shutdown of the last server would shut down
+    // the library, too, which waits for its threads: up to 10 s for a polling
+    // thread, and forever for one that the system has refused to start.
     grpc_init();
-    // The health service works without protobuf; this links its descriptor in,
-    // without which reflection would name the service and not know it.
+    // The health service works without protobuf. This links in its descriptor,
+    // so that reflection can describe the service.
     grpc::health::v1::HealthCheckRequest::descriptor();
     grpc::EnableDefaultHealthCheckService(true);
   });
@@ -100,8 +99,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              Milliseconds(options.keepalive_timeout));
   builder.SetMaxReceiveMessageSize(kMostRequestBytes);
-  // gRPC looks at a message's size once it is unpacked, a thousand times
-  // larger.
+  // gRPC checks a message's size only after decompression, which can enlarge it
+  // a thousand times.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.RegisterService(&admin->service_);

@@ -28,29 +28,29 @@ struct AdminServerOptions {
   std::string address;  // host:port, IPv6 in brackets; port 0: any
   ServerDescription description;
   AdminListenerOptions listener = {};
-  // A client that says nothing for so long is asked whether it lives, and has
-  // so long to answer.
+  // After this time without traffic, gRPC sends a ping, and closes the
+  // connection if the client does not answer within the timeout.
   absl::Duration keepalive_time = absl::Seconds(60);
   absl::Duration keepalive_timeout = absl::Seconds(20);
-  // How long a client may take to read a page of connections.
+  // The time for a client to read a page of connections.
   absl::Duration page_timeout = absl::Seconds(20);
 };
 
-// The admin plane's transport: a gRPC server with the admin service, health,
-// reflection and channelz, on threads of gRPC's own, behind a listener that
-// bounds what a client costs. In plain text and without
-// credentials, so that what may reach it is for its address to say.
+// The gRPC server of the admin plane, with the admin service, health,
+// reflection and channelz, on gRPC's own threads, behind a listener that limits
+// the resources of clients. Uses plain text and no credentials; choose its
+// address accordingly.
 //
-// Thread-safe, but for being destroyed.
+// Thread-safe, except for destruction.
 class AdminServer {
  public:
-  // Listens. Health is NOT_SERVING until StartServing. What `data_plane` refers
-  // to outlives the server. A port that is taken, or an address that cannot be
-  // had, is an error that says so.
+  // Starts listening. Health is NOT_SERVING until StartServing. The objects that
+  // `data_plane` refers to outlive the server. Returns an error if the address
+  // is taken or not available.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       AdminServerOptions options, DataPlane data_plane);
 
-  // Shuts down, with no time for RPCs to end.
+  // Shuts down immediately, and cuts off RPCs.
   ~AdminServer();
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -60,20 +60,21 @@ class AdminServer {
     return listener_->bound_address();
   }
 
-  // Health checks, for "" and for the admin service, answer SERVING from now
-  // on. Calls gRPC, so not from a loop that echoes.
+  // Makes health checks answer SERVING, for "" and for the admin service. Calls
+  // gRPC, so do not call it on a loop that echoes.
   void StartServing() { SetServing(true); }
 
-  // Health checks answer NOT_SERVING soon: before the answer to any RPC whose
-  // Reply is given after this call. Returns immediately, so loops may call it.
+  // Makes health checks answer NOT_SERVING soon: before the answer to any RPC
+  // whose Reply is given after this call. Returns immediately, so loops may
+  // call it.
   void StopServing() {
     answers_->Post([this] { SetServing(false); });
   }
 
-  // Ends the streams, then the server: RPCs have `timeout` to end before their
-  // connections are cut. May be called again, and returns when it is done. gRPC
-  // may take longer than that, and does not end where the system has refused it
-  // a thread; see docs/adr/0009.
+  // Ends the streams, then shuts the server down: after `timeout`, unfinished
+  // RPCs lose their connections. Blocks until done; may be called again. gRPC
+  // may exceed the timeout, and hangs if the system has refused it a thread;
+  // see docs/adr/0009.
   void Shutdown(absl::Duration timeout);
 
  private:
@@ -85,10 +86,12 @@ class AdminServer {
   const std::unique_ptr<AnswerThread> answers_;
   AdminService service_;  // uses both
   IntrospectionService introspection_;
-  // Hands the server its connections.
+  // Passes connections to the server.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  std::unique_ptr<grpc::Server> server_;     // uses the services; goes before
-  std::unique_ptr<AdminListener> listener_;  // uses acceptor_; goes first
+  // Destroyed in reverse order: the listener uses acceptor_, and the server uses
+  // the services.
+  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<AdminListener> listener_;
   Mutex shutdown_mutex_;
   bool shut_down_ ABSL_GUARDED_BY(shutdown_mutex_) = false;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The admin plane as a client sees it: a real server on a port of the kernel's
-// choice, before a data plane that is a fake.
+// The admin plane from a client's view: a real server on an ephemeral port,
+// with a fake data plane.
 
 #include "admin/server/admin_server.h"
 
@@ -345,12 +345,12 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
   ASSERT_TRUE(watch->Read(&stats));
   data_plane_.server.stats.total.accepted = 99;
   server_->Shutdown(absl::Seconds(30));
-  // The last figures, and the end.
+  // The final statistics, and the end of the stream.
   ASSERT_TRUE(watch->Read(&stats));
   EXPECT_EQ(stats.total().connections_accepted_total(), 99);
   EXPECT_FALSE(watch->Read(&stats));
   EXPECT_TRUE(watch->Finish().ok());
-  server_->Shutdown(absl::ZeroDuration());  // again: nothing to do
+  server_->Shutdown(absl::ZeroDuration());  // again: no effect
 }
 
 TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
@@ -372,7 +372,7 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
 }
 
 TEST_F(AdminServerTest, ShutdownEndsAWatchWhoseReaderHasStopped) {
-  // Enough in each message that flow control stops the writes.
+  // Messages large enough for flow control to block the writes.
   for (int i = 0; i < 2000; ++i) {
     data_plane_.server.stats.listeners[absl::StrCat("listener-", i)] =
         Counters();

@@ -26,8 +26,8 @@ using google::protobuf::MethodDescriptor;
 using grpc::Status;
 using grpc::StatusCode;
 
-// gRPC brings the messages of channelz in a library, without a header for them.
-// Whoever names something of that library has its descriptors linked in.
+// gRPC ships the messages of channelz in a library without a header. A
+// reference to any symbol of that library links in its descriptors.
 void (*const volatile link_channelz)() =
     &grpc::channelz::experimental::InitChannelzService;
 
@@ -40,7 +40,7 @@ std::unique_ptr<Message> NewMessage(const Descriptor* type) {
       MessageFactory::generated_factory()->GetPrototype(type)->New());
 }
 
-// A field of 64 bits, which is what all of channelz' requests have.
+// A 64-bit field; all requests of channelz consist of such fields.
 std::intptr_t Number(const Message& message, const std::string& field) {
   const FieldDescriptor* const found =
       message.GetDescriptor()->FindFieldByName(field);
@@ -50,7 +50,7 @@ std::intptr_t Number(const Message& message, const std::string& field) {
   return message.GetReflection()->GetInt64(message, found);
 }
 
-// What gRPC knows, as JSON; null when it does not, or has no such method.
+// gRPC's answer as JSON; null for an unknown entity or method.
 char* Ask(const std::string& name, const Message& request) {
   const auto id = [&request](const char* field) {
     return Number(request, field);

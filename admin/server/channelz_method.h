@@ -9,9 +9,9 @@
 
 namespace echod {
 
-// Answers the unary method `name` of grpc.channelz.v1.Channelz: a serialized
-// request by a serialized response. What does not exist is NOT_FOUND; a method
-// that channelz does not have is UNIMPLEMENTED. Thread-safe.
+// Answers the unary method `name` of grpc.channelz.v1.Channelz. Request and
+// response are serialized. Returns NOT_FOUND for an entity that does not exist,
+// and UNIMPLEMENTED for an unknown method. Thread-safe.
 grpc::Status AnswerChannelz(const std::string& name, const std::string& request,
                             std::string* response);
 

@@ -24,11 +24,11 @@ constexpr absl::string_view kReflections[] = {
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection"};
 
-// A request's bytes to a response's, or why there is none.
+// Turns a serialized request into a serialized response, or an error.
 using Answer = std::function<Status(const std::string&, std::string*)>;
 
-// Answers each message of an RPC by one. Exactly one operation is under way at
-// every moment, so the client's pace is the server's.
+// Answers each message of an RPC with one message. Exactly one operation is
+// pending at any time, so the client's speed limits the server's.
 class Conversation final : public grpc::ServerGenericBidiReactor {
  public:
   explicit Conversation(Answer answer) : answer_(std::move(answer)) {

@@ -10,17 +10,17 @@
 
 namespace echod {
 
-// Server reflection (v1 and v1alpha) and channelz, for every method that no
-// other service of the server has; the rest is UNIMPLEMENTED. gRPC's own
-// plugins for them are synchronous: each RPC, and a reflection stream for as
-// long as its client lives, holds a thread, and the server hangs when it cannot
-// have one. Thread-safe; gRPC calls it on its own threads. Outlives its RPCs.
+// Handles all methods that no other service of the server has: server
+// reflection (v1 and v1alpha) and channelz; others are UNIMPLEMENTED. Replaces
+// gRPC's plugins, which are synchronous: each RPC occupies a thread, a
+// reflection stream for its whole lifetime, and the server hangs if it cannot
+// start one. Thread-safe; gRPC calls it on its own threads. Outlives its RPCs.
 class IntrospectionService final : public grpc::CallbackGenericService {
  public:
-  // Tells clients of these services, by their full names, and of its own.
+  // `services` are the full names to list, in addition to its own.
   explicit IntrospectionService(std::vector<std::string> services);
 
-  // For gRPC, which runs the reactor; it destroys itself.
+  // Called by gRPC, which runs the reactor. The reactor destroys itself.
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reflection and channelz as a client of a real server gets them.
+// Reflection and channelz from a client's view, on a real server.
 
 #include "admin/server/introspection_service.h"
 
@@ -41,7 +41,7 @@ class IntrospectionServiceTest : public ::testing::Test {
         server_->bound_address(), grpc::InsecureChannelCredentials()));
   }
 
-  // Sends one message, and the end; returns the one that comes back.
+  // Sends one message and half-closes; returns the answer.
   grpc::Status Call(const std::string& method, const std::string& request,
                     std::string* response) {
     grpc::ClientContext context;
@@ -109,7 +109,7 @@ TEST_F(IntrospectionServiceTest, ListsAndDescribesWhatItServes) {
       ASSERT_TRUE(file.ParseFromString(files[0]));
       EXPECT_EQ(absl::StrCat(file.package(), ".", file.service(0).name()),
                 service.name());
-      // Its imports come along.
+      // With its imports.
       EXPECT_GE(files.size(), file.dependency_size() + 1);
     }
     EXPECT_EQ(names, std::set<std::string>(
@@ -156,7 +156,7 @@ TEST_F(IntrospectionServiceTest, ShowsTheServerInChannelz) {
       Call(absl::StrCat(channelz, "GetServers"), "", &response);
   ASSERT_TRUE(servers.ok()) << servers.error_message();
   EXPECT_FALSE(response.empty());
-  // Field 1, a varint: a server of number 99,999,999.
+  // Field 1, a varint: server number 99,999,999.
   EXPECT_EQ(Call(absl::StrCat(channelz, "GetServer"), "\x08\xff\xc1\xd7\x2f",
                  &response)
                 .error_code(),

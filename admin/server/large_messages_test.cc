@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Clients that ask for much, or send what unpacks to much: what that may cost.
+// Clients that request large answers, or send messages that decompress to large
+// ones.
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -56,7 +57,7 @@ class LargeMessagesTest : public ::testing::Test {
                                   &response);
   }
 
-  // A client that asks for so many pages, and takes no byte of them.
+  // A client that requests pages and reads none of them.
   TcpClient AskAndDoNotRead(int pages) {
     std::optional<TcpClient> client =
         TcpClient::Connect(*SocketAddress::Parse(server_->bound_address()));
@@ -86,11 +87,11 @@ TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreFew) {
   TcpClient greedy = AskAndDoNotRead(40);
   ASSERT_TRUE(Eventually(
       [&] { return data_plane_.connections.list_calls() >= kMostOfClient; }));
-  // Others have theirs, one after the other.
+  // Other clients receive their pages, one after the other.
   constexpr int kOfOthers = 20;
   for (int i = 0; i < kOfOthers; ++i) EXPECT_TRUE(List().ok());
   EXPECT_EQ(data_plane_.connections.list_calls(), kMostOfClient + kOfOthers);
-  // Calls that wait end with their connection, and make room.
+  // Waiting calls end with their connection, and make room.
   greedy.Reset();
   EXPECT_TRUE(List().ok());
 }

@@ -20,7 +20,7 @@ std::string Where(absl::string_view file, int line) {
 }
 
 void OnGrpcMessage(gpr_log_func_args* args) {
-  // gRPC's INFO is for those who look for a fault in it.
+  // gRPC's INFO messages are for debugging gRPC.
   const LibraryLogLevel level = args->severity == GPR_LOG_SEVERITY_ERROR
                                     ? LibraryLogLevel::kError
                                     : LibraryLogLevel::kDebug;

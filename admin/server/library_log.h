@@ -9,15 +9,15 @@ namespace echod {
 
 enum class LibraryLogLevel { kDebug, kWarning, kError };
 
-// Called on any thread, by several at a time; must not block. The message may
-// hold any bytes, also such as clients have sent.
+// Called on any thread, concurrently; must not block. The message may contain
+// arbitrary bytes, including bytes from clients.
 using LibraryLogSink = void (*)(LibraryLogLevel level,
                                 absl::string_view library,
                                 absl::string_view message);
 
-// Sends the messages of gRPC and protobuf to `sink` instead of to standard
-// error. What gRPC says at all is up to its own GRPC_VERBOSITY and GRPC_TRACE:
-// by default errors. Before anything else of gRPC is called.
+// Redirects the messages of gRPC and protobuf from standard error to `sink`.
+// The variables GRPC_VERBOSITY and GRPC_TRACE control what gRPC logs; by
+// default, only errors. Call before any other function of gRPC.
 void SendLibraryLogsTo(LibraryLogSink sink);
 
 }  // namespace echod

@@ -83,9 +83,9 @@ void SetExtensionNumbers(const DescriptorPool& pool, const std::string& name,
 grpc::Status AnswerReflection(const std::string& request,
                               const std::vector<std::string>& services,
                               std::string* response) {
-  // The older version is only described, so nothing else would link it in.
+  // Links in the descriptor of the older version, which nothing else refers to.
   grpc::reflection::v1alpha::ServerReflectionRequest::descriptor();
-  // The answer repeats the request.
+  // The response repeats the request.
   if (request.size() > kMostRequestBytes) {
     return {
         grpc::StatusCode::INVALID_ARGUMENT,

@@ -10,11 +10,10 @@
 
 namespace echod {
 
-// Answers one serialized ServerReflectionRequest by a serialized response, from
-// the descriptors that are linked into this program. The bytes are the same in
-// grpc.reflection.v1 and v1alpha. `services` are the full names to list. What
-// is not found is an answer, too; INVALID_ARGUMENT when the request cannot be
-// parsed. Thread-safe.
+// Answers a serialized ServerReflectionRequest with a serialized response, from
+// the descriptors linked into this program. grpc.reflection.v1 and v1alpha use
+// the same encoding. `services` are the full names to list. "Not found" is a
+// response; a request that cannot be parsed is INVALID_ARGUMENT. Thread-safe.
 grpc::Status AnswerReflection(const std::string& request,
                               const std::vector<std::string>& services,
                               std::string* response);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// That the wall clock may be set back while the admin plane waits.
+// The wall clock is set back while the admin plane waits.
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -21,14 +21,14 @@
 
 namespace {
 
-// In seconds. Each look at the wall clock sets it back by the step, so that it
-// does not matter between which looks somebody sets it.
+// In seconds. Each read of the wall clock sets it back by the step, so the test
+// covers every point in time.
 std::atomic<std::int64_t> wall_clock_step{0};
 std::atomic<std::int64_t> wall_clock_behind{0};
 
 }  // namespace
 
-// Stands before the C library's, for this program and the libraries it uses.
+// Overrides the C library's function for this program and its libraries.
 extern "C" int clock_gettime(clockid_t clock, timespec* now) noexcept {
   const auto result = static_cast<int>(syscall(SYS_clock_gettime, clock, now));
   if (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) {

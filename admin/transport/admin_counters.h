@@ -12,20 +12,20 @@
 
 namespace echod {
 
-// Why the admin plane refused a connection, or closed it on its own account.
+// Why the admin plane refused or closed a connection.
 enum class AdminRejection {
-  kMaxConnections,  // there were as many as there may be
-  kDescriptors,     // there was no descriptor or no memory of the kernel's
-  kNotHttp2,        // what came is something else
-  kPrefaceTimeout,  // nothing came
-  kStreamResets,    // its calls were cancelled faster than gRPC forgets them
-  kOpenStreams,     // it had more calls open than the server announces
-  kControlFrames,   // a flood of frames that carry nothing
-  kHeldBytes,       // its calls kept too much of what it sent in memory
+  kMaxConnections,  // the maximum number was open
+  kDescriptors,     // no descriptor or kernel memory was available
+  kNotHttp2,        // the client sent something else
+  kPrefaceTimeout,  // the client sent nothing
+  kStreamResets,    // it cancelled RPCs faster than gRPC frees them
+  kOpenStreams,     // it had more open RPCs than the server allows
+  kControlFrames,   // it sent too many frames without content
+  kHeldBytes,       // its unfinished RPCs held too much memory
 };
 inline constexpr std::size_t kAdminRejectionCount = 8;
 
-// As figures name it.
+// The name of `reason` in statistics.
 constexpr absl::string_view AdminRejectionName(AdminRejection reason) {
   switch (reason) {
     case AdminRejection::kMaxConnections:
@@ -48,7 +48,7 @@ constexpr absl::string_view AdminRejectionName(AdminRejection reason) {
   return "";
 }
 
-// The figures of the admin plane's transport. Thread-safe.
+// Statistics of the admin plane's connections. Thread-safe.
 struct AdminCounters {
   std::atomic<std::int64_t> accepted{0};
   std::atomic<std::int64_t> active{0};

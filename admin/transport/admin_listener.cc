@@ -25,16 +25,15 @@ namespace echod {
 namespace {
 
 constexpr int kBacklog = 128;
-// So many connections may come at once after a time without.
+// The number of connections admitted at once after an idle period.
 constexpr int kAdmissionBurst = 20;
-// A hostile client makes a line for each of its connections; more than one a
-// second says nothing new.
+// Hostile clients could cause a line per connection; one per second is enough.
 constexpr std::chrono::seconds kLogInterval(1);
-// A dead peer takes no bytes: its connection does not outlive this. What finds
-// one that is owed none is gRPC's keepalive.
+// Closes the connection of a dead peer that does not acknowledge data. Without
+// pending data, gRPC's keepalive detects a dead peer.
 constexpr int kUserTimeoutMs = 90'000;
 
-// The client's, and both ends of the socketpair.
+// The client's socket, and both ends of the socketpair.
 constexpr std::uint64_t kDescriptorsOfConnection = 3;
 
 std::size_t MostConnections(const AdminListenerOptions& options) {
@@ -74,9 +73,9 @@ absl::StatusOr<std::unique_ptr<AdminListener>> AdminListener::Start(
       const absl::Status ended = self.loop_->Run();
       if (ended.ok()) return;
       LogError(
-          absl::StrCat("the admin plane's loop has failed: ", ended.message(),
-                       "; the admin service cannot be reached any more, "
-                       "and echod drains and ends"));
+          absl::StrCat("the admin plane's event loop failed: ", ended.message(),
+                       "; the admin service is no longer reachable, and echod "
+                       "drains and exits"));
       self.CutAll();
       self.acceptor_.reset();
       self.options_.on_failed();
@@ -105,7 +104,7 @@ AdminListener::AdminListener(const AdminListenerOptions& options,
 AdminListener::~AdminListener() { Stop(absl::ZeroDuration()); }
 
 void AdminListener::StopAccepting(absl::Duration time) {
-  // Where the loop has ended, the promise breaks, and nothing accepts, either.
+  // If the loop has ended, the promise is broken, and nothing accepts either.
   auto closed = std::make_shared<std::promise<void>>();
   const std::future<void> done = closed->get_future();
   loop_->Post([this, time, closed = std::move(closed)] {
@@ -159,7 +158,7 @@ bool AdminListener::MakeRoom() {
 void AdminListener::AdmitWaiting() {
   const auto interval = absl::ToChronoNanoseconds(options_.connection_interval);
   const MonotonicTime now = clock_.MonotonicNow();
-  // What was not used of late may be used at once.
+  // Unused admissions accumulate, up to the burst.
   next_admission_ = std::max(next_admission_, now - kAdmissionBurst * interval);
   while (!waiting_.empty() && next_admission_ <= now) {
     next_admission_ += interval;
@@ -217,11 +216,11 @@ void AdminListener::Reject(const SocketAddress& address,
   }
   next_log_ = now + kLogInterval;
   LogWarning(absl::StrCat(
-      "the admin connection of ", address.ToString(),
-      " is closed: ", AdminRejectionName(reason),
+      "closed the admin connection of ", address.ToString(), ": ",
+      AdminRejectionName(reason),
       unlogged_ == 0 ? ""
                      : absl::StrCat(", and ", unlogged_,
-                                    " others since the last such line")));
+                                    " more since the last such line")));
   unlogged_ = 0;
 }
 

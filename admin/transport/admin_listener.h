@@ -31,43 +31,43 @@
 namespace echod {
 
 struct AdminListenerOptions {
-  // No more, and no more than take a quarter of the descriptors that the
-  // process may have.
+  // The maximum number of connections. Lower if they would take more than a
+  // quarter of the process's descriptors.
   std::size_t max_connections = 256;
-  // When there are that many, a new connection takes the place of the one that
-  // has had no stream open for the longest time, if that is so long.
+  // At the maximum, a new connection replaces the one that has been without an
+  // open stream for the longest time, if that is at least this long.
   absl::Duration idle_before_replaced = absl::Seconds(1);
-  // Connections are handed to gRPC no faster than one in so long, on average;
-  // those that come faster wait.
+  // The minimum average interval at which connections are handed to gRPC. Those
+  // that arrive faster wait.
   absl::Duration connection_interval = absl::Milliseconds(5);
   AdminRelayOptions relay;
-  // The system has failed the listener's loop: nobody is served any more. On
-  // the listener's thread, last.
+  // Called if the listener's loop fails, after which it serves no connections.
+  // The last call on the listener's thread.
   std::function<void()> on_failed = [] {};
 };
 
 // Accepts the admin plane's connections, and relays each between its client and
-// gRPC, on a thread of its own. gRPC's own listener is not used since it never
-// accepts again once descriptors have run out, and nothing in gRPC bounds what
-// a client costs: see docs/adr/0006 and 0009.
+// gRPC, on a thread of its own. Replaces gRPC's listener, which stops accepting
+// for good when descriptors run out; and gRPC does not bound the resources of a
+// client. See docs/adr/0006 and 0009.
 //
-// Belongs to the thread that made it; its own thread shares what is marked so.
+// Not thread-safe, except where noted: use it on the thread that created it.
 class AdminListener {
  public:
-  // Gets the socket of each connection that gRPC is to serve, non-blocking, on
-  // the listener's thread. Its peer is named as ClientOfPeer understands.
+  // Receives the non-blocking socket of each connection for gRPC to serve, on
+  // the listener's thread. ClientOfPeer understands the name of its peer.
   using OnConnection = absl::AnyInvocable<void(UniqueFd)>;
 
   // Listens on `address` (host:port, IPv6 in brackets; port 0: any), or on
-  // 0.0.0.0 for [::] where this host has no IPv6. A port that is taken is an
-  // error, never shared. Errors are those of SocketAddress::Parse,
-  // OpenListenSocket and EventLoop::Create, and RESOURCE_EXHAUSTED when there
-  // can be no thread. `counters` and `clock` outlive the listener.
+  // 0.0.0.0 for [::] on a host without IPv6. A port that is taken is an error
+  // and is never shared. Errors are those of SocketAddress::Parse,
+  // OpenListenSocket and EventLoop::Create, and RESOURCE_EXHAUSTED if no thread
+  // can be started. `counters` and `clock` outlive the listener.
   static absl::StatusOr<std::unique_ptr<AdminListener>> Start(
       absl::string_view address, const AdminListenerOptions& options,
       AdminCounters& counters, Clock& clock, OnConnection on_connection);
 
-  // Stops, with no time for the connections to end.
+  // Stops, and closes all connections immediately.
   ~AdminListener();
   AdminListener(const AdminListener&) = delete;
   AdminListener& operator=(const AdminListener&) = delete;
@@ -75,13 +75,13 @@ class AdminListener {
   // host:port, IPv6 in brackets. Thread-safe.
   const std::string& bound_address() const { return bound_address_; }
 
-  // Closes the port, and returns once `on_connection` is called no more. The
-  // connections go on for `time`, and are cut then.
+  // Closes the port. Returns when no further call to `on_connection` can
+  // happen. Connections continue for `time`, and are then closed.
   void StopAccepting(absl::Duration time);
 
-  // Gives the connections `time` to pass on what gRPC, which has closed them,
-  // has left for their clients; then ends them and the thread. May be called
-  // again.
+  // After gRPC has closed its connections: gives clients `time` to receive the
+  // remaining bytes, then closes the connections and ends the thread. May be
+  // called again.
   void Stop(absl::Duration time);
 
  private:
@@ -90,14 +90,16 @@ class AdminListener {
                 std::unique_ptr<EventLoop> loop);
 
   void OnAccept(UniqueFd client, const SocketAddress& address);
-  // Whether there can be one connection more, by ending an idle one if need be.
+  // Whether there is room for one more connection. Closes an idle one if
+  // necessary.
   bool MakeRoom();
-  // Begins to relay those that wait, as fast as that may be.
+  // Starts to relay waiting connections, at the permitted rate.
   void AdmitWaiting();
   void Admit(UniqueFd client, const SocketAddress& address);
-  // Forgets a connection, which ended for `reason`; none is an ordinary end.
+  // Removes a connection, which ended for `reason`, or normally if there is
+  // none.
   void End(std::uint64_t number, std::optional<AdminRejection> reason);
-  // Counts, and says so, at most once a second.
+  // Counts the rejection, and logs at most one per second.
   void Reject(const SocketAddress& address, AdminRejection reason);
   void CutAll();
 
@@ -117,7 +119,7 @@ class AdminListener {
   Clock& clock_;
   std::string bound_address_;
 
-  // The listener's thread, while it runs; before and after, the owner's.
+  // Used by the listener's thread while it runs, otherwise by the owner's.
   OnConnection on_connection_;
   const std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<Acceptor> acceptor_;
@@ -128,7 +130,7 @@ class AdminListener {
   StreamBudget budget_;
   std::uint64_t last_number_ = 0;
   std::map<std::uint64_t, Connection> connections_;  // by number
-  bool stopping_ = false;      // the loop ends with the last connection
+  bool stopping_ = false;      // the loop stops after the last connection
   MonotonicTime next_log_{};   // of a rejection
   std::int64_t unlogged_ = 0;  // rejections since the last line
 

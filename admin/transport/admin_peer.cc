@@ -28,10 +28,10 @@ void NameAfterClient(int fd, const SocketAddress& client) {
       absl::StrCat(kPrefix, client.ToString(), "/", random);
   sockaddr_un address = {};
   address.sun_family = AF_UNIX;
-  // The name is abstract: it begins with a NUL and needs no file.
+  // An abstract name begins with a NUL and has no file.
   if (name.size() >= sizeof address.sun_path) return;
   std::memcpy(address.sun_path + 1, name.data(), name.size());
-  // Without a name nobody knows the client, which is served all the same.
+  // Without a name the client is anonymous, but can be served.
   static_cast<void>(
       bind(fd, reinterpret_cast<const sockaddr*>(&address),
            static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
@@ -44,7 +44,7 @@ std::string ClientOfPeer(absl::string_view peer) {
       !absl::ConsumePrefix(&name, kPrefix)) {
     return std::string(peer);
   }
-  // gRPC makes a URI of it, where IPv6's brackets cannot stand.
+  // gRPC formats it as a URI, which escapes IPv6's brackets.
   return absl::StrReplaceAll(name.substr(0, name.find('/')),
                              {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
 }

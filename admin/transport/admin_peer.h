@@ -10,15 +10,16 @@
 
 namespace echod {
 
-// gRPC knows a client by the address of the socket at the other end, which is
-// the relay's. So that one carries the client's address as its name.
+// gRPC identifies a client by the address of its peer socket, which belongs to
+// the relay. So the relay gives that socket the client's address as its name.
 
-// Names the Unix socket `fd`, which has no name yet, after a client. Nobody
-// else can take that name first: part of it is random.
+// Names the unnamed Unix socket `fd` after a client. Part of the name is
+// random, so that no other process can take it first.
 void NameAfterClient(int fd, const SocketAddress& client);
 
-// The client's `host:port`, from what gRPC's ServerContext::peer() says of a
-// socket whose other end was named so; whatever else it says, as it is.
+// Returns the client's `host:port` from gRPC's ServerContext::peer(), for a
+// socket whose peer was named by NameAfterClient. Returns other values
+// unchanged.
 std::string ClientOfPeer(absl::string_view peer);
 
 }  // namespace echod

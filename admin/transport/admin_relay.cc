@@ -9,7 +9,7 @@
 namespace echod {
 namespace {
 
-// How often a paused connection asks whether it may go on.
+// How often a paused connection checks whether it can continue.
 constexpr absl::Duration kPause = absl::Milliseconds(50);
 
 }  // namespace
@@ -80,7 +80,7 @@ std::optional<std::size_t> AdminRelay::InspectServer(absl::string_view bytes) {
 }
 
 void AdminRelay::OnClientEnd(ByteFlow::End end) {
-  // A client that has finished still gets what gRPC has for it.
+  // A half-closed client still receives the rest from gRPC.
   if (end == ByteFlow::End::kFinished && !from_server_.ended()) return;
   Finish();
 }
@@ -90,9 +90,9 @@ void AdminRelay::OnServerEnd(ByteFlow::End end) {
     Finish();
     return;
   }
-  // To close with bytes of the client's unread would reset the connection, and
-  // the client might lose gRPC's last words. gRPC that has closed with bytes
-  // unread looks broken, and has only closed.
+  // Closing with unread input would reset the connection, and the client might
+  // lose the end of gRPC's output. If gRPC closes with unread input, the flow
+  // reports kBroken, although gRPC has only closed.
   shutdown(client_.get(), SHUT_WR);
   timer_.Arm(linger_);
 }
@@ -103,7 +103,7 @@ void AdminRelay::OnTimer() {
 }
 
 void AdminRelay::Finish() {
-  // It destroys this relay, and is not to be destroyed while it runs.
+  // Moved out, because it destroys the relay and must survive that.
   OnEnd on_end = std::move(on_end_);
   on_end(rejection_);
 }

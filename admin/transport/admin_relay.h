@@ -22,20 +22,19 @@ namespace echod {
 
 struct AdminRelayOptions {
   FrameLimits limits;
-  // A client that has not sent HTTP/2's preface by then is closed.
+  // Closes clients that have not sent HTTP/2's preface by then.
   absl::Duration preface_timeout = absl::Seconds(10);
-  // How long a client has to close its side once gRPC has closed the other.
+  // The time for a client to close its side after gRPC has closed its own.
   absl::Duration linger = absl::Seconds(1);
 };
 
-// One connection of the admin plane: copies bytes between its client and gRPC,
-// which serves the other end of a socketpair, and reads the frame headers that
-// pass, to end a connection that would cost more than it may. Belongs to the
-// thread of its loop.
+// One connection of the admin plane. Copies bytes between the client and gRPC,
+// which serves the other end of a socketpair, and inspects HTTP/2 frame headers
+// to close connections that exceed a limit. Loop thread only.
 class AdminRelay {
  public:
-  // Comes once, last, with the reason where the relay itself ended the
-  // connection; may destroy the relay.
+  // Called once, as the last callback, with a reason if the relay itself closed
+  // the connection. May destroy the relay.
   using OnEnd = absl::AnyInvocable<void(std::optional<AdminRejection>)>;
 
   // Both sockets are non-blocking. `clock` and `budget` outlive the relay.
@@ -45,10 +44,10 @@ class AdminRelay {
   AdminRelay(const AdminRelay&) = delete;
   AdminRelay& operator=(const AdminRelay&) = delete;
 
-  // Begins. False when the kernel has no room for the events.
+  // Starts copying. False if the kernel has no resources for the events.
   bool Start();
 
-  // Since when the client has had no stream open; nothing while it has one.
+  // Since when the client has had no open stream; nullopt while it has one.
   std::optional<MonotonicTime> idle_since() const {
     return limiter_.idle_since();
   }
@@ -64,14 +63,14 @@ class AdminRelay {
 
   OnEnd on_end_;
   const UniqueFd client_;
-  const UniqueFd server_;  // gRPC has its other end
+  const UniqueFd server_;  // gRPC owns the other end
   FrameLimiter limiter_;
   Http2FrameReader client_frames_{Http2FrameReader::Side::kClient};
   Http2FrameReader server_frames_{Http2FrameReader::Side::kServer};
   std::optional<AdminRejection> rejection_;
-  bool paused_ = false;  // the client's next bytes have to wait
+  bool paused_ = false;  // the client's next bytes must wait
   const absl::Duration linger_;
-  Timer timer_;  // for the preface, then for the client's end
+  Timer timer_;  // for the preface, then for the client's FIN
   ByteFlow from_client_;
   ByteFlow from_server_;
   Timer resume_;

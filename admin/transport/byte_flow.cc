@@ -83,8 +83,8 @@ void ByteFlow::Pump() {
 }
 
 std::size_t ByteFlow::SendCleared() {
-  // That the receiver is gone is for its own flow to tell. Until then the
-  // sender is read, so that its end is seen.
+  // The flow in the other direction reports that the receiver is gone. Until
+  // then, keep reading to notice the end of the sender's stream.
   if (gone_) return cleared_;
   const ssize_t sent = send(to_, waiting_.data(), cleared_, MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
@@ -108,7 +108,7 @@ void ByteFlow::EndWith(End end) {
   ended_ = true;
   event_del(readable_.get());
   event_del(writable_.get());
-  // It may destroy this flow, and is not to be destroyed while it runs.
+  // Moved out, because it may destroy the flow and must survive that.
   auto on_end = std::move(callbacks_.on_end);
   on_end(end);
 }

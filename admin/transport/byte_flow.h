@@ -14,23 +14,23 @@
 
 namespace echod {
 
-// One way of a relay: copies what comes from one stream socket into another,
-// and the end of it, too. Holds no more than one read: while the receiver does
-// not take it, or it may not go on, nothing is read. A turn of the loop copies
-// a bounded number of bytes. Belongs to the thread of its loop.
+// One direction of a relay: copies bytes, and the end of the stream, from one
+// stream socket to another. Buffers at most one read, and does not read while
+// the receiver is blocked or the flow is paused. Copies a bounded number of
+// bytes per turn of the loop. Loop thread only.
 class ByteFlow {
  public:
   enum class End {
-    kFinished,  // the sender has finished, and the receiver been told
-    kBroken,    // the sender's connection is broken, or no event can be had
-    kStopped,   // `inspect` wanted it
+    kFinished,  // the end of the stream has been passed on
+    kBroken,    // the sender's connection failed, or an event did
+    kStopped,   // `inspect` requested it
   };
   struct Callbacks {
-    // Sees all bytes before they go on, and says how many of them may now. When
-    // it is none, the flow pauses until Resume, and asks again. Nothing stops
-    // the flow.
+    // Inspects all bytes before they are passed on. Returns how many may pass
+    // now; at 0, the flow pauses until Resume, and calls again with the same
+    // bytes. nullopt stops the flow.
     absl::AnyInvocable<std::optional<std::size_t>(absl::string_view)> inspect;
-    // Comes once, last; may destroy the flow.
+    // Called once, as the last callback. May destroy the flow.
     absl::AnyInvocable<void(End)> on_end;
   };
 
@@ -39,13 +39,13 @@ class ByteFlow {
   ByteFlow(const ByteFlow&) = delete;
   ByteFlow& operator=(const ByteFlow&) = delete;
 
-  // Begins. False when the kernel has no room for the event.
+  // Starts copying. False if the kernel has no resources for the event.
   bool Start();
 
   // Ends a pause. May end the flow.
   void Resume();
 
-  // Has nothing more to do.
+  // Whether the flow has ended.
   bool ended() const { return ended_; }
 
  private:
@@ -55,9 +55,9 @@ class ByteFlow {
   enum class Wait { kNothing, kReadable, kWritable };
 
   void Read();
-  // Passes on what waits, as far as it may and can.
+  // Passes on buffered bytes, as far as inspection and receiver permit.
   void Pump();
-  // How much of what was cleared has gone, or none when it has to wait.
+  // Returns how many cleared bytes were sent; 0 if the receiver is blocked.
   std::size_t SendCleared();
   void WaitFor(Wait wait);
   void EndWith(End end);
@@ -67,10 +67,10 @@ class ByteFlow {
   Callbacks callbacks_;
   EventPtr readable_;
   EventPtr writable_;
-  Wait wait_ = Wait::kNothing;  // the event that is pending
-  std::string waiting_;         // read, and not passed on
-  std::size_t cleared_ = 0;     // of it, from the front, may be
-  bool gone_ = false;           // the receiver takes nothing any more
+  Wait wait_ = Wait::kNothing;  // the pending event
+  std::string waiting_;         // read and not passed on
+  std::size_t cleared_ = 0;     // bytes of waiting_ that passed inspection
+  bool gone_ = false;           // the receiver has closed
   bool ended_ = false;
 };
 

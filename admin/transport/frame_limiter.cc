@@ -8,10 +8,11 @@
 namespace echod {
 namespace {
 
-// What gRPC keeps of a part of a message beside its bytes.
+// gRPC's overhead for a partial message.
 constexpr std::size_t kHeldBesideFrame = 64;
 
-// Whether the second that began at `second` is over; then a new one begins.
+// Starts a new second if the one that began at `second` is over; returns
+// whether.
 bool Turn(MonotonicTime& second, Clock& clock) {
   const MonotonicTime now = clock.MonotonicNow();
   if (now - second < std::chrono::seconds(1)) return false;
@@ -57,8 +58,8 @@ FrameLimiter::Verdict FrameLimiter::OnClientFrame(
   switch (frame.type) {
     case Http2FrameType::kHeaders:
       continuations_ = 0;
-      // Numbers only grow: a lower one comes with trailers, or is an error for
-      // gRPC to answer.
+      // Stream numbers only increase. A lower one belongs to trailers, or is an
+      // error that gRPC answers.
       if (frame.stream > last_stream_) return OnNewStream(frame.stream, ends);
       if (ends) OnEndStream(frame.stream, &OpenStream::client_done);
       return CountControlFrame();
@@ -88,8 +89,8 @@ FrameLimiter::Verdict FrameLimiter::OnServerFrame(
   switch (frame.type) {
     case Http2FrameType::kData:
     case Http2FrameType::kHeaders:
-      // Clients measure the bandwidth of what they are sent: Go's by a PING for
-      // each answer.
+      // Clients measure the bandwidth of what they receive; Go's send a PING
+      // for each response.
       if (frame.type == Http2FrameType::kData && control_frames_ > 0) {
         --control_frames_;
       }
@@ -99,7 +100,7 @@ FrameLimiter::Verdict FrameLimiter::OnServerFrame(
       }
       return Verdict::kPass;
     case Http2FrameType::kRstStream:
-      // The client can bring the server to it as well as do it itself.
+      // A client can also provoke the server into resetting streams.
       return OnReset(frame.stream);
     default:
       return Verdict::kPass;
@@ -155,7 +156,7 @@ void FrameLimiter::Forget(Streams::iterator stream) {
 
 FrameLimiter::Verdict FrameLimiter::OnReset(std::uint32_t stream) {
   const auto found = streams_.find(stream);
-  // The other side may have reset it, too, or before.
+  // The other side may have reset it already.
   if (found == streams_.end()) return Verdict::kPass;
   Forget(found);
   budget_.Abandon(1);

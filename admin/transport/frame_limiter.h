@@ -15,48 +15,48 @@
 
 namespace echod {
 
-// What the admin plane's clients may do, within a second where nothing else is
-// said. The values keep far from what clients do that mean well, and from what
-// hurts: docs/adr/0009 tells how they were found.
+// Limits for the admin plane's clients, per second unless noted otherwise. The
+// values are far above the needs of ordinary clients and far below what harms
+// the process; docs/adr/0009 describes how they were determined.
 struct FrameLimits {
-  // Of one connection: streams that either side resets. gRPC forgets the stream
-  // at once, and the call behind it when it gets to it, so that calls pile up.
+  // Per connection: streams reset by either side. gRPC frees the stream
+  // immediately but its call only later, so calls can accumulate.
   int resets = 400;
   // PING, SETTINGS, PRIORITY, trailers, empty DATA and unknown frames, which
   // gRPC answers or skips.
   int control_frames = 200;
   int window_updates = 200'000;
-  // CONTINUATION frames of one header block; gRPC keeps all of it until the
-  // last has come, and then takes no more than 8 KiB, which fit into the first.
+  // CONTINUATION frames of one header block. gRPC buffers the block until the
+  // last frame, and then accepts at most 8 KiB, which fit into the first.
   int continuations = 8;
-  // Open at a time: gRPC announces 256, and holds a client to it only once that
-  // has confirmed the announcement.
+  // Open streams at a time. gRPC announces 256, but enforces that only after
+  // the client has acknowledged the announcement.
   std::size_t streams = 512;
 
-  // Of all connections together: streams reset, or open when their connection
-  // ended; and open at a time.
+  // For all connections together: streams that were reset, or open when their
+  // connection ended; and open streams at a time.
   std::size_t all_abandoned = 1000;
   std::size_t all_streams = 1024;
-  // What a connection may have nevertheless when that is used up, so that those
-  // that use little are always served.
+  // Open streams that a connection can have even beyond those limits, so that
+  // light users are always served.
   std::size_t always = 4;
-  // The same of streams whose requests are not complete yet: what completes
-  // them may come behind them.
+  // The same for streams with incomplete requests, which later frames may
+  // complete.
   std::size_t always_incomplete = 32;
 
-  // Bytes that calls hold in gRPC until they end, of all connections together,
-  // and of one nevertheless when that is used up. A part of a message that
-  // waits for the rest holds the whole buffer that it was read with, so it
-  // counts with all that its connection has sent since the part before, up to
+  // Bytes that calls hold in gRPC until they end: for all connections together,
+  // and what one connection can hold even beyond that. A partial message holds
+  // the whole buffer that it was read into. So it counts with everything that
+  // its connection has sent since the previous part, up to
   // `most_held_by_frame`.
   std::size_t all_held = 24 << 20;
   std::size_t always_held = 128 << 10;
   std::size_t most_held_by_frame = 64 << 10;
 };
 
-// What the streams of all connections have cost: streams hold tens of kilobytes
-// in gRPC, and do so for a while when they are abandoned. Belongs to the thread
-// of the limiters that share it.
+// Tracks the resources used by the streams of all connections. A stream holds
+// tens of kilobytes in gRPC, and for a while even after it was abandoned. Used
+// only on the thread of the limiters that share it.
 class StreamBudget {
  public:
   // `clock` outlives the budget.
@@ -82,37 +82,37 @@ class StreamBudget {
   Clock& clock_;
   std::size_t open_ = 0;
   std::size_t held_ = 0;       // bytes
-  MonotonicTime second_;       // when the present one began
-  std::size_t abandoned_ = 0;  // in it
+  MonotonicTime second_;       // start of the current one
+  std::size_t abandoned_ = 0;  // in this second
 };
 
-// Follows the frames of one connection, and says when its client goes too far.
-// Needs memory for `streams` numbers at most.
+// Tracks the frames of one connection, and reports when its client exceeds a
+// limit. Stores at most `FrameLimits::streams` stream numbers.
 class FrameLimiter {
  public:
   enum class Verdict {
     kPass,
-    kPause,   // pass this frame in a while, and no other before it
+    kPause,   // hold this frame, and all after it, for a while
     kReject,  // close the connection; see rejection()
   };
 
   // `clock` and `budget` outlive the limiter.
   FrameLimiter(const FrameLimits& limits, Clock& clock, StreamBudget& budget);
-  // What is open has been abandoned.
+  // Counts the open streams as abandoned.
   ~FrameLimiter();
   FrameLimiter(const FrameLimiter&) = delete;
   FrameLimiter& operator=(const FrameLimiter&) = delete;
 
-  // Each frame of the client's, and of the server's, once.
+  // Call once for each frame from the client, and from the server.
   Verdict OnClientFrame(const Http2FrameHeader& frame);
   Verdict OnServerFrame(const Http2FrameHeader& frame);
 
-  // After kPause: whether it is still too early.
+  // After kPause: whether to wait longer.
   bool MustPause();
 
   AdminRejection rejection() const { return rejection_; }
 
-  // Since when the client has had no stream open; nothing while it has one.
+  // Since when the client has had no open stream; nullopt while it has one.
   std::optional<MonotonicTime> idle_since() const {
     if (!streams_.empty()) return std::nullopt;
     return last_used_;
@@ -129,7 +129,7 @@ class FrameLimiter {
   void TurnSecond();
   Verdict Reject(AdminRejection reason);
   Verdict CountControlFrame();
-  // Counts what a frame of an open stream holds.
+  // Counts the bytes held by a frame of an open stream.
   Verdict Hold(std::uint32_t stream);
   void Forget(Streams::iterator stream);
   Verdict OnReset(std::uint32_t stream);
@@ -141,15 +141,15 @@ class FrameLimiter {
   StreamBudget& budget_;
   AdminRejection rejection_ = AdminRejection::kNotHttp2;
 
-  MonotonicTime second_;  // when the present one began
-  int resets_ = 0;        // in it
+  MonotonicTime second_;  // start of the current one
+  int resets_ = 0;        // in this second
   int control_frames_ = 0;
   int window_updates_ = 0;
   std::size_t unserved_ = 0;  // streams opened and not answered
-  std::size_t complete_ = 0;  // open streams whose requests are
+  std::size_t complete_ = 0;  // open streams with complete requests
 
   MonotonicTime last_used_;  // when a stream last opened or ended
-  int continuations_ = 0;    // of the present header block
+  int continuations_ = 0;    // of the current header block
   std::uint32_t last_stream_ = 0;
   Streams streams_;
   std::size_t held_ = 0;             // bytes, of all of them

@@ -34,7 +34,7 @@ class FrameLimiterTest : public ::testing::Test {
     next_stream_ = 1;
   }
 
-  // The next stream, with a whole request.
+  // Opens the next stream with a complete request.
   Verdict Open(FrameLimiter& limiter) {
     const Verdict verdict = limiter.OnClientFrame(
         Frame(Http2FrameType::kHeaders, next_stream_, kEndStream));
@@ -56,7 +56,7 @@ class FrameLimiterTest : public ::testing::Test {
         Frame(Http2FrameType::kHeaders, next_stream_ - 2, kEndStream));
   }
 
-  // How many of `send` pass before one does not.
+  // Calls `send` until a frame does not pass; returns how many did.
   template <typename Send>
   int CountPassing(Send send, Verdict* last) {
     for (int i = 0; i < 100'000; ++i) {
@@ -129,7 +129,7 @@ TEST_F(FrameLimiterTest, CountsFramesThatCarryNothing) {
       Frame(Http2FrameType::kPriority, 5),
       Frame(Http2FrameType::kPushPromise, 5),
       Frame(Http2FrameType::kGoaway),
-      Frame(Http2FrameType::kRstStream, 77),  // that is not open
+      Frame(Http2FrameType::kRstStream, 77),  // not open
       Frame(static_cast<Http2FrameType>(200)),
       Frame(Http2FrameType::kData, 1, 0, 0),
       Frame(Http2FrameType::kHeaders, 1)};  // trailers
@@ -182,7 +182,7 @@ TEST_F(FrameLimiterTest, DataIsNoFloodAndServedStreamsCostNothing) {
     ASSERT_EQ(OpenAndServe(*limiter_), Verdict::kPass);
     ASSERT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1)),
               Verdict::kPass);
-    // The end of a client's stream is often a frame of its own.
+    // Clients often end a stream with a separate frame.
     ASSERT_EQ(
         limiter_->OnClientFrame(Frame(Http2FrameType::kData, 1, kEndStream, 0)),
         Verdict::kPass);
@@ -197,7 +197,7 @@ TEST_F(FrameLimiterTest, AClientMayPingForEachAnswer) {
     ASSERT_EQ(limiter_->OnClientFrame(Frame(Http2FrameType::kPing)),
               Verdict::kPass);
   }
-  // That was no credit for later.
+  // Unused frames do not carry over.
   Verdict last;
   EXPECT_LE(
       CountPassing(
@@ -207,7 +207,7 @@ TEST_F(FrameLimiterTest, AClientMayPingForEachAnswer) {
 }
 
 TEST_F(FrameLimiterTest, AbandonedStreamsOfAllHoldUpThoseThatMakeMore) {
-  // Ones that end with their connections count, too.
+  // Streams that end with their connections count, too.
   for (int i = 0; i < 5; ++i) {
     const std::unique_ptr<FrameLimiter> other = NewLimiter();
     for (int k = 0; k < 20; ++k) {
@@ -218,7 +218,8 @@ TEST_F(FrameLimiterTest, AbandonedStreamsOfAllHoldUpThoseThatMakeMore) {
   EXPECT_EQ(CountPassing([&] { return OpenAndCancel(*limiter_); }, &last), 2);
   EXPECT_EQ(last, Verdict::kPause);
   EXPECT_TRUE(limiter_->MustPause());
-  // Somebody whose calls are answered is not held up, however many.
+  // A client whose calls are answered is not delayed, regardless of their
+  // number.
   const std::unique_ptr<FrameLimiter> honest = NewLimiter();
   EXPECT_EQ(CountPassing([&] { return OpenAndServe(*honest); }, &last),
             100'000);
@@ -227,8 +228,8 @@ TEST_F(FrameLimiterTest, AbandonedStreamsOfAllHoldUpThoseThatMakeMore) {
   EXPECT_EQ(OpenAndCancel(*limiter_), Verdict::kPass);
 }
 
-// What completes a request may come behind other requests' beginnings, and is
-// not to wait for them.
+// The frame that completes a request may follow the beginnings of other
+// requests, and must not wait for them.
 TEST_F(FrameLimiterTest, RequestsThatComeInPartsAreCompleted) {
   std::vector<std::unique_ptr<FrameLimiter>> others;
   for (int i = 0; i < 5; ++i) {
@@ -267,8 +268,8 @@ TEST_F(FrameLimiterTest, OpenStreamsOfAllHoldUpThoseThatHaveMost) {
   EXPECT_FALSE(limiter_->MustPause());
 }
 
-// gRPC keeps the buffer that a part of a message came in, so what comes between
-// two parts counts, whatever it is.
+// gRPC keeps the buffer of a partial message, so everything between two parts
+// counts.
 TEST_F(FrameLimiterTest, RejectsRequestsInPartsThatHoldMemory) {
   limiter_->OnClientFrame(Frame(Http2FrameType::kHeaders, 1));
   Verdict last;

@@ -26,7 +26,7 @@ enum class Http2FrameType : std::uint8_t {
   kContinuation = 9,
 };
 
-// The nine bytes before each frame's payload.
+// The nine-byte header of each frame.
 struct Http2FrameHeader {
   static constexpr std::uint8_t kEndStream = 0x1;  // of DATA and HEADERS
   static constexpr std::uint8_t kAck = 0x1;        // of SETTINGS and PING
@@ -37,21 +37,21 @@ struct Http2FrameHeader {
   std::uint32_t stream = 0;
 };
 
-// Finds the frame headers in one side's bytes of an HTTP/2 connection, and
-// looks at nothing else. Needs the same memory whatever it is given.
+// Finds the frame headers in one direction of an HTTP/2 connection, and skips
+// everything else. Uses constant memory.
 class Http2FrameReader {
  public:
-  // A client begins with a preface of 24 bytes; a server does not.
+  // A client starts with a preface of 24 bytes; a server does not.
   enum class Side { kClient, kServer };
 
   explicit Http2FrameReader(Side side)
       : preface_(side == Side::kServer ? Preface::kComplete
                                        : Preface::kIncomplete) {}
 
-  // Reads `bytes`, the next of the connection, and calls `on_frame` with each
-  // frame header that they complete, until it returns false or the preface
-  // turns out not to be HTTP/2's. Returns how many bytes were read, those of
-  // the last header included; the rest is to be read again.
+  // Reads the next bytes of the connection, and calls `on_frame` with each
+  // frame header that they complete. Stops if `on_frame` returns false or the
+  // preface is not HTTP/2's. Returns how many bytes were read, including the
+  // last header; pass the rest again later.
   std::size_t Read(absl::string_view bytes,
                    absl::FunctionRef<bool(const Http2FrameHeader&)> on_frame);
 
@@ -69,7 +69,7 @@ class Http2FrameReader {
   std::size_t preface_read_ = 0;
   std::array<std::uint8_t, kHeaderSize> header_;
   std::size_t header_read_ = 0;     // of header_
-  std::uint32_t payload_left_ = 0;  // to be skipped
+  std::uint32_t payload_left_ = 0;  // to skip
 };
 
 }  // namespace echod

@@ -24,7 +24,7 @@ std::string Describe(const Http2FrameHeader& frame) {
                       frame.flags, "/", frame.stream);
 }
 
-// Reads `bytes` in parts that end at `cuts`, and describes the frames.
+// Reads `bytes` in parts split at `cuts`, and describes the frames.
 std::vector<std::string> ReadIn(Side side, absl::string_view bytes,
                                 std::vector<std::size_t> cuts) {
   Http2FrameReader reader(side);

@@ -28,7 +28,8 @@ namespace echod::internal {
 [[noreturn]] inline void CheckFailed(const char* condition, const char* file,
                                      int line) {
   constexpr int kPatienceMs = 1000;
-  // Written past stdio, and only if standard error takes it: it must end.
+  // Bypasses stdio, and writes only if standard error is ready, so that this
+  // cannot block.
   pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
   if (poll(&out, 1, kPatienceMs) == 1) {
     dprintf(STDERR_FILENO, "%s:%d: check failed: %s\n", file, line, condition);

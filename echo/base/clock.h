@@ -9,28 +9,27 @@
 
 namespace echod {
 
-// A moment on a clock that never goes back.
+// A point in time on a clock that never goes back.
 using MonotonicTime = std::chrono::steady_clock::time_point;
 
-// Where the data plane gets its time, so that tests can hand it theirs.
-// Implementations are thread-safe.
+// The data plane's source of time; tests replace it. Implementations are
+// thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
 
-  // For deadlines and durations. Coarse: to within a few milliseconds, since it
-  // is asked for at every read.
+  // For deadlines and durations. Accurate only to within a few milliseconds,
+  // because every read calls it.
   virtual MonotonicTime MonotonicNow() = 0;
 
-  // For people.
+  // For display.
   virtual absl::Time WallNow() = 0;
 };
 
-// So long after the clock's present; negative is the present, and no more than
-// ten years.
+// The time `after` from now, which is clamped to between zero and ten years.
 MonotonicTime TimeAfter(Clock& clock, absl::Duration after);
 
-// The machine's clock. Lives for ever.
+// The system's clock. Never destroyed.
 Clock& SystemClock();
 
 }  // namespace echod

@@ -41,7 +41,7 @@ std::vector<absl::CommandLineFlag*> AbslFlags(absl::string_view flags_file) {
 absl::Status SetAbslFlag(absl::CommandLineFlag& flag, absl::string_view text) {
   std::string error;
   if (flag.ParseFrom(text, &error)) return absl::OkStatus();
-  // absl's own sentence repeats the value; what the type has to say comes last.
+  // absl's message repeats the value; the part about the type comes last.
   const std::size_t reason = error.rfind("; ");
   absl::string_view detail;
   if (reason != std::string::npos) {
@@ -189,7 +189,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
 std::string UserPath(const std::string& path) {
   const char* const folder = std::getenv("BUILD_WORKING_DIRECTORY");
   if (path.empty() || folder == nullptr) return path;
-  return std::filesystem::path(folder) / path;  // an absolute path stays
+  return std::filesystem::path(folder) / path;  // an absolute path is unchanged
 }
 
 std::map<std::string, std::string> FlagValues(absl::string_view flags_file) {

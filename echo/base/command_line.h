@@ -17,53 +17,51 @@
 
 namespace echod {
 
-// How to go on after the command line was read.
+// What to do after parsing the command line.
 enum class CommandLineResult {
   kRun,     // the flags are set
-  kAnswer,  // --help or --version: `answer` says it, and the program ends
+  kAnswer,  // --help or --version: print `answer` and exit
 };
 
 struct CommandLine {
   CommandLineResult result = CommandLineResult::kRun;
   std::string answer;                  // for standard output
-  std::vector<std::string> arguments;  // those that are no flags
+  std::vector<std::string> arguments;  // those that are not flags
 };
 
-// A flag of a program's own making, such as one that comes from a table.
+// A flag that the program defines itself, for example from a table.
 struct ProgramFlag {
   std::string name;
   std::string default_value;
   std::string help;
-  // Sets the flag. An error says what may be written instead, as in `write a
-  // whole number`.
+  // Sets the flag. An error says what is valid, as in `write a whole number`.
   std::function<absl::Status(absl::string_view text)> set;
 };
 
-// What a program's command line is like.
+// Describes a program's command line.
 struct ProgramSpec {
   absl::string_view name;
-  absl::string_view summary;  // what it is, without a full stop
-  // Its flags are absl's that are defined in this source file (the end of its
-  // path), and `more_flags`.
+  absl::string_view summary;  // one phrase, without a period
+  // The program's flags are `more_flags`, and those absl flags that are defined
+  // in this source file (a suffix of its path).
   absl::string_view flags_file;
-  // Names for the arguments that it takes beside flags, such as `host:port`;
-  // empty: none.
+  // The names of positional arguments, such as `host:port`. Empty: none.
   absl::string_view arguments;
-  absl::string_view notes = "";  // for the end of --help
+  absl::string_view notes = "";  // shown at the end of --help
   std::vector<ProgramFlag> more_flags = {};
 };
 
-// Sets the program's flags from `argv`. Where absl::ParseCommandLine would
-// print and exit by itself, this says in one line what is wrong and what to do:
-// an unknown flag (with the one that was probably meant), a value that does not
-// parse, a flag that is given twice, an argument where none is taken. Only the
-// program's own flags can be set, beside --help and --version.
+// Sets the program's flags from `argv`. Unlike absl::ParseCommandLine, which
+// prints and exits, this returns an error with one line that says what is wrong
+// and what to do: an unknown flag (with the most similar one), a value that
+// does not parse, a repeated flag, an unexpected argument. Accepts only the
+// program's own flags, --help and --version.
 //
-// Once, at the start of main.
+// Call once, at the start of main.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
                                              const ProgramSpec& program);
 
-// What may be written for a value of type T, for an error.
+// Describes valid values of type T, for an error.
 template <typename T>
 constexpr absl::string_view WhatToWrite() {
   if constexpr (std::is_same_v<T, absl::Duration>) {
@@ -77,12 +75,13 @@ constexpr absl::string_view WhatToWrite() {
   }
 }
 
-// A path that the user has written: `bazel run` starts a program elsewhere than
-// where its user stands, and tells where that is.
+// Resolves a path from the command line. `bazel run` starts a program in
+// another directory than the user's, which it passes in an environment
+// variable.
 std::string UserPath(const std::string& path);
 
 // Reads `text` as absl's flags of this type do: an int, std::int64_t, double or
-// absl::Duration. An error says what may be written instead.
+// absl::Duration. An error says what is valid.
 template <typename T>
 absl::Status ParseFlagText(absl::string_view text, T& value) {
   std::string error;

@@ -30,7 +30,7 @@ std::string FirstLine(const std::string& path) {
   return line;
 }
 
-// cpu.max: `max 100000`, or `150000 100000`: so many µs of CPU in each period.
+// cpu.max: `max 100000`, or `150000 100000`: µs of CPU time per period.
 double QuotaV2(const std::string& directory) {
   const std::vector<std::string> words =
       absl::StrSplit(FirstLine(directory + "/cpu.max"), ' ');
@@ -55,9 +55,9 @@ double QuotaV1(const std::string& directory) {
   return quota / period;
 }
 
-// The least quota on the way from the root to the process's own cgroup. Inside
-// a container that cgroup's path often names the host's tree, which is not
-// there; the root is looked at all the same.
+// The lowest quota between the root and the process's cgroup. Inside a
+// container, that path often refers to the host's tree, which is not visible;
+// the root is checked in any case.
 template <typename Quota>
 double LeastQuota(const std::string& root, std::string path, Quota quota) {
   double least = quota(root);

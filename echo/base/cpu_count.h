@@ -7,10 +7,10 @@
 
 namespace echod {
 
-// How many CPUs this process may really use, at least 1: those of its affinity
-// mask, or fewer where a cgroup (version 1 or 2) grants less time. A quota of
-// one and a half CPUs counts as two. `proc` and `cgroup` are the roots of those
-// file systems; tests name their own.
+// The number of CPUs that this process may use, at least 1: those in its
+// affinity mask, or fewer if the quota of a cgroup (version 1 or 2) is lower. A
+// quota of 1.5 CPUs counts as two. `proc` and `cgroup` are the roots of those
+// file systems; tests pass their own.
 int UsableCpus(const std::string& proc = "/proc",
                const std::string& cgroup = "/sys/fs/cgroup");
 

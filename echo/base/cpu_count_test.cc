@@ -22,7 +22,7 @@ int Affinity() {
   return CPU_COUNT(&set);
 }
 
-// File systems of a test's own making.
+// File systems with made-up content.
 class CpuCountTest : public ::testing::Test {
  protected:
   CpuCountTest()
@@ -85,7 +85,7 @@ TEST_F(CpuCountTest, ReadsVersionOne) {
 }
 
 TEST_F(CpuCountTest, RoundsUp) {
-  if (Affinity() < 2) GTEST_SKIP() << "takes two CPUs";
+  if (Affinity() < 2) GTEST_SKIP() << "needs two CPUs";
   Write("proc/self/cgroup", "0::/\n");
   Write("cgroup/cpu.max", "110000 100000\n");
   EXPECT_EQ(Cpus(), 2);

@@ -36,7 +36,7 @@ absl::Status CheckDescriptors(int count, absl::string_view purpose) {
     UniqueFd fd(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!fd.valid()) {
       return ResourceError(
-          absl::StrCat("open ", count, " file descriptors more for ", purpose),
+          absl::StrCat("open ", count, " more file descriptors for ", purpose),
           errno);
     }
     opened.push_back(std::move(fd));

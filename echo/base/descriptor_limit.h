@@ -10,15 +10,15 @@
 
 namespace echod {
 
-// Raises the process's soft limit of descriptors to the hard one, since a
-// connection takes a descriptor and the usual soft limit is 1,024. Returns how
-// many it may have now.
+// Raises the process's soft limit of descriptors to the hard limit, because
+// each connection takes a descriptor and the usual soft limit is 1,024. Returns
+// the new limit.
 std::uint64_t RaiseDescriptorLimit();
 
-// Whether this process may open `count` descriptors more, those apart that it
-// has been started with: found out by opening them all, and closing them. For
-// libraries that do not survive to be refused one. RESOURCE_EXHAUSTED names
-// the limit to raise; `purpose` says what takes them. Thread-safe.
+// Checks whether this process can open `count` more descriptors, by opening and
+// closing them. For libraries that crash when the system refuses one. Returns
+// RESOURCE_EXHAUSTED, which names the limit to raise, if it cannot. `purpose`
+// says in the message what the descriptors are for. Thread-safe.
 absl::Status CheckDescriptors(int count, absl::string_view purpose);
 
 }  // namespace echod

@@ -13,22 +13,23 @@
 
 namespace echod {
 
-// Bounds how often something is logged that others cause: a burst of ten, and
-// then one in each second. Thread-safe.
+// Limits the rate of log lines that others can trigger: a burst of ten, and
+// then one per second. Thread-safe.
 class LogBudget {
  public:
   static constexpr int kBurst = 10;
 
-  // `clock` must outlive it.
+  // `clock` must outlive the budget.
   explicit LogBudget(Clock& clock);
 
-  // Whether to log now: how many were refused since the last that was not.
+  // Returns the number of lines refused since the last admitted one, or nullopt
+  // if this line must not be logged.
   std::optional<std::int64_t> Admit();
 
  private:
   Clock& clock_;
   Mutex mutex_;
-  absl::Duration credit_ ABSL_GUARDED_BY(mutex_);  // a second for each
+  absl::Duration credit_ ABSL_GUARDED_BY(mutex_);  // one second per line
   MonotonicTime updated_ ABSL_GUARDED_BY(mutex_);
   std::int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
 };

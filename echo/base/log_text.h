@@ -9,8 +9,8 @@
 
 namespace echod {
 
-// `text` with every byte that is not printable ASCII as an escape: \n, \r, \t,
-// or such as \x1b. A terminal that shows it does nothing else.
+// Returns `text` with every byte that is not printable ASCII escaped: \n, \r,
+// \t, or hexadecimal as in \x1b. Safe to show on a terminal.
 std::string PrintableText(absl::string_view text);
 
 }  // namespace echod

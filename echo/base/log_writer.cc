@@ -18,7 +18,7 @@ namespace echod {
 LogWriter::LogWriter(int fd,
                      absl::AnyInvocable<std::string(std::int64_t)> drop_notice)
     : fd_(fd), drop_notice_(std::move(drop_notice)) {
-  // Signals are for other threads.
+  // Other threads handle signals.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -49,7 +49,7 @@ void LogWriter::Write(std::string line) {
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // No shorter line may come before one that is missing.
+    // A shorter line must not overtake a dropped one.
     const bool full = overflow_ > 0 && !waiting_.empty();
     if (full || waiting_bytes_ + line.size() > kMostWaitingBytes) {
       dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -109,10 +109,10 @@ void LogWriter::WriteWaiting() {
     const std::lock_guard<std::mutex> lock(mutex_);
     lines.swap(waiting_);
     waiting_bytes_ = 0;
-    // They came after those that wait.
+    // These were dropped after the queued lines.
     missing_after = std::exchange(overflow_, 0);
   }
-  // As many whole lines in one write as the kernel keeps in one piece.
+  // Each write contains as many whole lines as the kernel writes atomically.
   std::string piece;
   std::int64_t count = 0;
   for (const std::string& line : lines) {
@@ -141,7 +141,8 @@ void LogWriter::WriteLines(absl::string_view lines, std::int64_t count) {
   unreported_ += count;
 }
 
-// Says what is missing before what comes next. True when nothing is missing.
+// Writes a notice about dropped lines before the next line. True if none is due
+// any more.
 bool LogWriter::WriteNotice() {
   if (unreported_ == 0) return true;
   if (!WriteBytes(drop_notice_(unreported_))) return false;
@@ -160,7 +161,7 @@ bool LogWriter::WriteBytes(absl::string_view bytes) {
     if (written > 0) {
       left.remove_prefix(static_cast<std::size_t>(written));
     } else if (written < 0 && errno == EAGAIN && may_block_) {
-      // Another process has made it non-blocking.
+      // Another process has made the descriptor non-blocking.
       poll(&out, 1, -1);
     } else if (written == 0 || errno != EINTR) {
       break;

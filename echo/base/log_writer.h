@@ -18,47 +18,49 @@
 
 namespace echod {
 
-// Writes lines to a descriptor on a thread of its own, so that a reader that is
-// stuck (a full pipe, a stopped terminal, a disk that hangs) blocks that thread
-// and nobody else. Lines that find the queue full, or that the descriptor
-// refuses, are dropped and counted; a notice with their number takes their
-// place as soon as something can be written again.
+// Writes lines to a descriptor on a separate thread, so that a stuck reader (a
+// full pipe, a stopped terminal, a hanging disk) blocks only that thread. Lines
+// that do not fit in the queue, or that the descriptor refuses, are dropped and
+// counted. When writing is possible again, a notice with their number takes
+// their place.
 //
-// Thread-safe, destruction apart.
+// Thread-safe, except for destruction.
 class LogWriter {
  public:
-  // A longer line is cut. Not above PIPE_BUF, so that the kernel keeps a line
-  // in one piece where other processes write to the same pipe; one byte is left
-  // for the end of a line that was cut off half way.
+  // Longer lines are truncated. One byte below PIPE_BUF, so that the kernel
+  // writes a line atomically when other processes write to the same pipe, even
+  // with a newline in front of it that ends a partially written line.
   static constexpr std::size_t kMostLineBytes = 4095;
-  // The most that waits, besides as much that is being written.
+  // Maximum size of the queue. As much again can be in the process of being
+  // written.
   static constexpr std::size_t kMostWaitingBytes = 256 * 1024;
 
-  // `fd` is borrowed; SIGPIPE and SIGXFSZ must be ignored. `drop_notice` makes
-  // the line, with its end, that stands for so many dropped ones; it is never
-  // called twice at a time. Where no thread can be had, the callers write, as
-  // far as poll says that it will not block.
+  // `fd` is borrowed; SIGPIPE and SIGXFSZ must be ignored. `drop_notice`
+  // returns the line, with its newline, that replaces the given number of
+  // dropped lines; calls to it never overlap. If no thread can be started, the
+  // callers of Write write themselves, if poll reports that this will not
+  // block.
   LogWriter(int fd, absl::AnyInvocable<std::string(std::int64_t)> drop_notice);
-  // Writes what waits, however long that takes.
+  // Writes all queued lines, however long that takes.
   ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
-  // Adds `line`, which includes its end, or drops it. Does not wait.
+  // Queues `line`, which includes its newline, or drops it. Does not block.
   void Write(std::string line);
 
-  // Counts a line that did not get as far as Write.
+  // Counts a line that was dropped before it reached Write.
   void CountDropped();
 
-  // Waits until everything added before is written or dropped. False when that
+  // Waits until all lines queued so far are written or dropped. False if that
   // takes longer than `patience`.
   bool Flush(absl::Duration patience);
 
-  // The same for a signal handler, for up to a second.
+  // The same, for a signal handler. Waits for up to a second.
   void FlushInSignalHandler() const;
 
   bool has_thread() const { return thread_.joinable(); }
-  // Why there is none: an errno.
+  // Why there is no thread: an errno.
   int thread_error() const { return thread_error_; }
   std::int64_t dropped() const {
     return dropped_.load(std::memory_order_relaxed);
@@ -66,7 +68,7 @@ class LogWriter {
 
  private:
   void Run();
-  // Takes everything that waits, and writes it.
+  // Takes and writes all queued lines.
   void WriteWaiting();
   void WriteLines(absl::string_view lines, std::int64_t count);
   bool WriteNotice();
@@ -78,25 +80,25 @@ class LogWriter {
   int thread_error_ = 0;
 
   std::atomic<std::int64_t> dropped_{0};
-  // Added, and neither written nor dropped. Written under mutex_.
+  // Lines queued and neither written nor dropped. Changed under mutex_.
   std::atomic<std::int64_t> unwritten_{0};
 
   std::mutex mutex_;
-  std::condition_variable added_;    // something waits, or the end has come
-  std::condition_variable written_;  // unwritten_ is lower
+  std::condition_variable added_;    // a line is queued, or ending_ is set
+  std::condition_variable written_;  // unwritten_ has decreased
   // Guarded by mutex_.
   std::vector<std::string> waiting_;
   std::size_t waiting_bytes_ = 0;
-  std::int64_t overflow_ = 0;  // dropped after those that wait
+  std::int64_t overflow_ = 0;  // lines dropped after the queued ones
   bool ending_ = false;
 
-  // Held by whoever writes: the thread, or the callers where there is none.
+  // Held while writing, by the thread or, without a thread, by callers.
   std::mutex output_mutex_;
   // Guarded by output_mutex_.
-  bool may_block_ = false;  // the thread writes, and not the callers
+  bool may_block_ = false;  // true on the thread, false for callers
   absl::AnyInvocable<std::string(std::int64_t)> drop_notice_;
-  std::int64_t unreported_ = 0;  // dropped, and no notice says so yet
-  bool torn_ = false;            // the last line was cut off half way
+  std::int64_t unreported_ = 0;  // dropped lines without a notice
+  bool torn_ = false;            // the last line was written partially
   bool refused_ = false;         // the last write failed
 };
 

@@ -45,7 +45,7 @@ class LogWriterTest : public ::testing::Test {
     writer_ = std::make_unique<LogWriter>(pipe_.get(), &Notice);
   }
 
-  // Fills the pipe, as another process that shares it could.
+  // Fills the pipe, as another process sharing it could.
   void FillPipe() {
     const int flags = fcntl(pipe_.get(), F_GETFL);
     fcntl(pipe_.get(), F_SETFL, flags | O_NONBLOCK);
@@ -56,7 +56,7 @@ class LogWriterTest : public ::testing::Test {
     fcntl(pipe_.get(), F_SETFL, flags);
   }
 
-  // Reads everything until the writer, which ends, and the pipe are closed.
+  // Reads until end of file, after destroying the writer and closing the pipe.
   std::string ReadToEnd() {
     std::string all;
     std::thread reading([&] {
@@ -88,7 +88,8 @@ TEST_F(LogWriterTest, WritesLinesInOrder) {
 
 TEST_F(LogWriterTest, AFullPipeHoldsNobodyUpAndIsReported) {
   FillPipe();
-  // More than the queue and what is taken out of it hold; this returns.
+  // More than the queue and the lines taken from it can hold; Write must
+  // return.
   constexpr int kLines = 10'000;
   const std::string padding(100, '.');
   for (int i = 0; i < kLines; ++i) {
@@ -98,7 +99,7 @@ TEST_F(LogWriterTest, AFullPipeHoldsNobodyUpAndIsReported) {
   EXPECT_GT(dropped, kLines / 3);
   EXPECT_FALSE(writer_->Flush(absl::Milliseconds(1)));
 
-  // Where lines are missing, the notice says how many.
+  // The notice gives the number of missing lines.
   std::int64_t next = 0;
   std::int64_t reported = 0;
   for (absl::string_view line :
@@ -166,7 +167,7 @@ TEST_F(LogWriterTest, AFullDiskCutsOneLineAndIsReportedWhenItHasRoom) {
 }
 
 TEST_F(LogWriterTest, WithoutAThreadCallersWriteWhatFits) {
-  // No stack of such a size can be had, so no thread.
+  // No stack of this size can be allocated, so no thread can start.
   pthread_attr_t before;
   pthread_getattr_default_np(&before);
   pthread_attr_t huge;

@@ -47,8 +47,8 @@ std::string DropNotice(std::int64_t count) {
       *formatter, spdlog::details::log_msg("echod", spdlog::level::warn, text));
 }
 
-// Like everything here never destroyed: threads may log until the process is
-// gone.
+// Never destroyed, like everything here: threads may log until the process
+// exits.
 LogWriter& Writer() {
   static LogWriter* const writer = new LogWriter(STDERR_FILENO, &DropNotice);
   return *writer;
@@ -66,7 +66,7 @@ spdlog::logger& Logger() {
   static spdlog::logger* const logger = [] {
     auto* made = new spdlog::logger("echod", std::make_shared<WriterSink>());
     made->set_formatter(NewFormatter());
-    // Its own handler writes to standard error, and waits for it.
+    // spdlog's default handler blocks on standard error.
     made->set_error_handler(
         [](const std::string&) { Writer().CountDropped(); });
     return made;
@@ -96,10 +96,10 @@ void Log(LogLevel level, absl::string_view message) {
   Logger().log(ToSpdlog(level), spdlog::string_view_t(text));
 }
 
-// Whoever calls abort has often just logged why.
+// The reason for an abort has often just been logged.
 void FlushOnAbort(int /*signal*/) { Writer().FlushInSignalHandler(); }
 
-// The library's own handler writes to standard error, and waits for it.
+// The standard library's default handler blocks on standard error.
 [[noreturn]] void LogAndAbort() {
   std::string why = "unknown";
   try {
@@ -121,7 +121,7 @@ absl::Status StartLog() {
   std::signal(SIGABRT, &FlushOnAbort);
   std::set_terminate(&LogAndAbort);
   if (writer.has_thread()) return absl::OkStatus();
-  return ResourceError("start the log's thread", writer.thread_error());
+  return ResourceError("start the log thread", writer.thread_error());
 }
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
@@ -146,8 +146,8 @@ void LogFromLibrary(LogLevel level, absl::string_view library,
   Log(level, left_out == 0
                  ? absl::StrCat(library, ": ", message)
                  : absl::StrCat(library, ": ", message, " (", left_out,
-                                " messages of libraries before this "
-                                "one were left out)"));
+                                " earlier library messages were "
+                                "suppressed)"));
 }
 
 void WriteErrorLine(absl::string_view line) {

@@ -20,46 +20,45 @@
 
 namespace echod {
 
-// How much the process says on standard error.
+// The minimum severity of lines that the process writes to standard error.
 enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 
-// Starts the log's thread, which otherwise begins with the first line, and has
-// the log flushed (see FlushLog) when the process aborts. An error where no
-// thread can be had; without it lines are written by those who log them, if
-// standard error takes them at once. At the start of main, SIGPIPE and SIGXFSZ
-// ignored.
+// Starts the log thread, which would otherwise start with the first line, and
+// makes the process flush the log (see FlushLog) when it aborts. Returns an
+// error if no thread can be started; callers then write their own lines, if
+// standard error accepts them immediately. Call at the start of main; SIGPIPE
+// and SIGXFSZ must be ignored.
 absl::Status StartLog();
 
-// Sets the least level that is written.
+// Sets the minimum level.
 void SetLogLevel(LogLevel level);
 
-// Whether debug lines are written: whoever has to put one together first asks.
+// Whether debug lines are written. Check this before building one.
 bool LogsDebug();
 
-// Writes one line. For things that happen rarely, never for each connection or
-// byte, debug lines apart.
+// Writes one line. For rare events only; per connection, log only at debug
+// level.
 void LogDebug(absl::string_view message);
 void LogInfo(absl::string_view message);
 void LogWarning(absl::string_view message);
 void LogError(absl::string_view message);
 
-// Writes what a library has to say. Above debug level there is a budget for all
-// libraries together, since a client may cause messages without end: ten at a
-// time, and one more for each second; the next one tells how many were left
-// out.
+// Writes a library's message. Above debug level, all libraries share a budget,
+// because a client can cause an unlimited number of messages: a burst of ten,
+// and one per second. The next message says how many were suppressed.
 void LogFromLibrary(LogLevel level, absl::string_view library,
                     absl::string_view message);
 
-// Writes one line without time and level, whatever the level: why the program
-// cannot run.
+// Writes one line without time and level, regardless of the minimum level. For
+// the reason why the program cannot run.
 void WriteErrorLine(absl::string_view line);
 
-// Waits until everything logged before is written, but no longer than
-// `patience`. Before the process ends.
+// Waits until everything logged so far is written, but no longer than
+// `patience`. Call before the process exits.
 void FlushLog(absl::Duration patience);
 
-// How many lines were lost so far: no room in the queue, or standard error did
-// not take them.
+// The number of lines dropped so far, because the queue was full or standard
+// error did not accept them.
 std::int64_t DroppedLogLines();
 
 }  // namespace echod

@@ -9,9 +9,9 @@
 
 namespace echod {
 
-// std::mutex with annotations for clang's thread-safety analysis. Not
-// absl::Mutex: that one comes from a library which is not built with
-// ThreadSanitizer, and would be invisible to it.
+// std::mutex with annotations for clang's thread-safety analysis. Used instead
+// of absl::Mutex because the distribution's Abseil is not built with
+// ThreadSanitizer, which would not see it.
 class ABSL_LOCKABLE Mutex {
  public:
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
@@ -21,7 +21,7 @@ class ABSL_LOCKABLE Mutex {
   std::mutex mutex_;
 };
 
-// Holds a Mutex for the length of a scope.
+// Holds a Mutex for the duration of a scope.
 class ABSL_SCOPED_LOCKABLE MutexLock {
  public:
   explicit MutexLock(Mutex& mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex)

@@ -20,7 +20,7 @@ struct NamedValue {
   absl::string_view name;
 };
 
-// The name of `value` in `table`; empty if it has none.
+// The name of `value` in `table`; empty if it is not there.
 template <typename Table, typename T>
 constexpr absl::string_view NameOf(const Table& table, const T& value) {
   for (const auto& row : table) {
@@ -29,7 +29,7 @@ constexpr absl::string_view NameOf(const Table& table, const T& value) {
   return "";
 }
 
-// The value that `table` calls `name`, or none.
+// The value with this name in `table`, or nullopt.
 template <typename Table>
 constexpr auto ValueNamed(const Table& table, absl::string_view name)
     -> std::optional<decltype(table[0].value)> {
@@ -47,7 +47,7 @@ std::vector<std::string> NamesIn(const Table& table) {
   return names;
 }
 
-// Such as `a, b or c`.
+// Joins names, as in `a, b or c`.
 inline std::string JoinedWithOr(const std::vector<std::string>& names) {
   std::string text;
   for (auto name = names.begin(); name != names.end(); ++name) {

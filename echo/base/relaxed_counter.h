@@ -8,11 +8,11 @@
 
 namespace echod {
 
-// A number that one thread changes and any thread reads. With a single writer
-// an addition is a plain load and store: no locked instruction on the hot path.
+// A number that one thread changes and any thread reads. With a single writer,
+// an addition is a plain load and store, without a locked instruction.
 class RelaxedCounter {
  public:
-  // The writing thread only.
+  // Writing thread only.
   void Add(std::int64_t delta) {
     value_.store(value_.load(std::memory_order_relaxed) + delta,
                  std::memory_order_relaxed);

@@ -18,7 +18,7 @@ absl::string_view Advice(int error) {
       return "the whole system is out of file descriptors; raise "
              "`fs.file-max`";
     case ENOSPC:
-      return "this user's epoll watches are used up; raise "
+      return "this user's epoll watches are exhausted; raise "
              "`fs.epoll.max_user_watches`, or end what holds them";
     case EAGAIN:
       return "raise the limit of processes and threads (`ulimit -u`, or "
@@ -27,7 +27,7 @@ absl::string_view Advice(int error) {
     case ENOBUFS:
       return "no memory is left; raise the memory limit";
     default:
-      return "this is a limit or a policy of the system";
+      return "a limit or a policy of the system forbids it";
   }
 }
 

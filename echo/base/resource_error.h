@@ -8,9 +8,10 @@
 
 namespace echod {
 
-// RESOURCE_EXHAUSTED: the system refused, with `error` (an errno), what
-// `attempt` names, such as "create an event loop". The message names the limit
-// that stands in the way and how to raise it. Thread-safe.
+// Returns RESOURCE_EXHAUSTED for an operation that failed with `error` (an
+// errno). `attempt` names the operation, as in "create an event loop". The
+// message names the limit that caused the failure and how to raise it.
+// Thread-safe.
 absl::Status ResourceError(absl::string_view attempt, int error);
 
 }  // namespace echod

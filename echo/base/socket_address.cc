@@ -93,7 +93,7 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
                                                       std::uint16_t port) {
   SocketAddress address;
   address.port_ = port;
-  // What inet_pton would take for its end is part of the text.
+  // Rejects embedded NULs, at which inet_pton would stop.
   std::string number(host.substr(0, host.find('\0')));
   if (number.size() < host.size()) number.clear();
   if (inet_pton(AF_INET, number.c_str(), address.bytes_.data()) == 1) {

@@ -16,19 +16,20 @@
 
 namespace echod {
 
-// An IPv4 or IPv6 address and a port. A plain value of 24 bytes. Names are not
-// resolved: a server's address is a number, or `localhost`.
+// An IPv4 or IPv6 address and a port. A plain value of 24 bytes. Names other
+// than `localhost` are not resolved.
 class SocketAddress {
  public:
   // 0.0.0.0:0.
   SocketAddress() = default;
 
-  // From `host:port`, IPv6 in brackets, such as `[::]:8080`. Errors are
+  // Parses `host:port`, IPv6 in brackets, such as `[::]:8080`. Errors are
   // INVALID_ARGUMENT and say what is wrong.
   static absl::StatusOr<SocketAddress> Parse(absl::string_view text);
 
-  // Where to listen: the same, or `localhost:port`, which is Loopback, or
-  // `:port` or `*:port`, which is every address of this host, as `[::]:port`.
+  // Parses an address to listen on: as Parse, and also `localhost:port`, which
+  // is Loopback, and `:port` and `*:port`, which mean every address, as
+  // `[::]:port`.
   static absl::StatusOr<SocketAddress> ParseListen(absl::string_view text);
 
   // 127.0.0.1, or ::1 where this host has no IPv4.
@@ -38,8 +39,8 @@ class SocketAddress {
   static absl::StatusOr<SocketAddress> FromHost(absl::string_view host,
                                                 std::uint16_t port);
 
-  // From the kernel. An IPv4 address mapped into IPv6 becomes plain IPv4; what
-  // is no internet address becomes 0.0.0.0:0.
+  // From the kernel. An IPv4-mapped IPv6 address becomes IPv4; an address of
+  // another family becomes 0.0.0.0:0.
   static SocketAddress FromKernel(const sockaddr_storage& storage);
 
   bool is_ipv6() const { return ipv6_; }
@@ -67,7 +68,7 @@ class SocketAddress {
   }
 
  private:
-  // `address`, or why it is none for TCP: multicast, broadcast.
+  // Returns `address`, or an error if it is not unicast.
   static absl::StatusOr<SocketAddress> OneHost(const SocketAddress& address);
 
   std::array<std::uint8_t, 16> bytes_ = {};  // IPv4: the first four
@@ -76,12 +77,13 @@ class SocketAddress {
   bool ipv6_ = false;
 };
 
-// Whether `host` is a name of the loopback, by RFC 6761: `localhost`, or one
-// that ends in `.localhost`, in any case, also with a dot at its end.
+// Whether `host` is a loopback name according to RFC 6761: `localhost` or a
+// name that ends in `.localhost`, case-insensitive, with an optional trailing
+// dot.
 bool IsLocalhost(absl::string_view host);
 
-// The address that `fd` is bound to, or is connected to; 0.0.0.0:0 when the
-// kernel does not say.
+// The addresses that `fd` is bound and connected to; 0.0.0.0:0 if the kernel
+// reports an error.
 SocketAddress LocalAddress(int fd);
 SocketAddress PeerAddress(int fd);
 

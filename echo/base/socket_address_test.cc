@@ -99,7 +99,7 @@ TEST(SocketAddressTest, ListensWherePeopleWriteIt) {
   }
 }
 
-// Lets every socket(AF_INET, …) of this process fail from now on.
+// Makes every socket(AF_INET, …) of this process fail from now on.
 void TurnIpv4Off() {
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),

@@ -8,13 +8,13 @@
 
 namespace echod {
 
-// System calls without the C library around them: neither it nor what is
-// preloaded has been initialized.
+// Raw system calls, because neither the C library nor preloaded libraries are
+// initialized yet.
 void OpenStandardStreams() {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (syscall(SYS_fcntl, fd, F_GETFD) >= 0) continue;
-    // The lowest free number is `fd`. Where there is no /dev/null, something
-    // that cannot be written keeps the number taken.
+    // `fd` is the lowest free number. Without /dev/null, a descriptor that
+    // cannot be written to occupies it.
     if (syscall(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR) < 0) {
       syscall(SYS_openat, AT_FDCWD, "/", O_PATH);
     }

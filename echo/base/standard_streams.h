@@ -5,10 +5,10 @@
 
 namespace echod {
 
-// Opens those of the descriptors 0, 1 and 2 that the process was started
-// without (`2>&-`), on /dev/null. Otherwise the next sockets would get these
-// numbers, and clients the log. Before anything else opens a descriptor, which
-// gRPC does before main: see main.cc.
+// Opens /dev/null on those of the descriptors 0, 1 and 2 that were closed when
+// the process started (`2>&-`). Otherwise sockets would get these numbers, and
+// clients would receive the log. Must run before anything else opens a
+// descriptor, which gRPC does before main; see main.cc.
 void OpenStandardStreams();
 
 }  // namespace echod

@@ -18,8 +18,8 @@ namespace echod {
 namespace {
 
 // The allocator reserves tens of megabytes of address space for each of the
-// first threads that allocate, and keeps them for others. Where that space is
-// limited, a thread that has done so may be what keeps the next from starting.
+// first threads that allocate, and keeps them for later threads. With limited
+// address space, such a reservation can prevent the next thread from starting.
 void Allocate() {
   void* volatile memory = std::malloc(1);
   std::free(memory);
@@ -28,7 +28,7 @@ void Allocate() {
 }  // namespace
 
 absl::Status CheckThreads(int count) {
-  // No thread ends before all have been started.
+  // No thread exits before all have started.
   std::latch all(1);
   std::counting_semaphore<> allocated(0);
   std::vector<std::thread> threads;

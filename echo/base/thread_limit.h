@@ -7,9 +7,10 @@
 
 namespace echod {
 
-// Whether this process may have `count` threads more than it has, found out by
-// starting them all, and ending them. For libraries that do not survive to be
-// refused one. RESOURCE_EXHAUSTED names the limit to raise. Thread-safe.
+// Checks whether this process can start `count` more threads, by starting and
+// joining them. For libraries that crash when the system refuses one. Returns
+// RESOURCE_EXHAUSTED, which names the limit to raise, if it cannot.
+// Thread-safe.
 absl::Status CheckThreads(int count);
 
 }  // namespace echod

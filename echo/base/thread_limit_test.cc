@@ -28,17 +28,17 @@ TEST(ThreadLimitTest, ThreadsThatCannotBeHadAreAnErrorThatNamesTheLimit) {
   absl::Status status;
   bool refused = false;
   std::thread([&] {
-    // The C library tries clone3, and clone where there is none.
+    // The C library tries clone3, and falls back to clone.
     refused = testing::RefuseSystemCall(SYS_clone3, EAGAIN);
     status = CheckThreads(20);
   }).join();
-  if (!refused) GTEST_SKIP() << "this machine allows no seccomp filter";
+  if (!refused) GTEST_SKIP() << "this machine does not permit seccomp filters";
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_NE(status.message().find("ulimit -u"), absl::string_view::npos)
       << status;
 }
 
-// Limits the process's address space to so many bytes more than it has.
+// Limits the process's address space to its current size plus this many bytes.
 void LimitAddressSpace(std::size_t more) {
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;
@@ -47,10 +47,10 @@ void LimitAddressSpace(std::size_t more) {
   setrlimit(RLIMIT_AS, &limit);
 }
 
-// There is room for their stacks, and not for what they keep of the allocator.
+// The stacks fit, but the allocator's reservations do not.
 TEST(ThreadLimitTest, ThreadsTakeWhatTheAllocatorReservesForThem) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers take more address space than any limit leaves";
+  GTEST_SKIP() << "sanitizers need more address space than the limit leaves";
 #endif
   GTEST_FLAG_SET(death_test_style, "threadsafe");  // with a new allocator
   constexpr int kThreads = 20;

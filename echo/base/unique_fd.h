@@ -9,7 +9,7 @@
 
 namespace echod {
 
-// Owns a file descriptor, and closes it. -1 is none.
+// Owns a file descriptor and closes it. -1 means none.
 class UniqueFd {
  public:
   UniqueFd() = default;
@@ -24,7 +24,7 @@ class UniqueFd {
   int get() const { return fd_; }
   bool valid() const { return fd_ >= 0; }
 
-  // Gives the descriptor up; the caller owns it.
+  // Transfers ownership to the caller.
   [[nodiscard]] int Release() { return std::exchange(fd_, -1); }
 
   void Reset(int fd = -1) {

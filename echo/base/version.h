@@ -5,8 +5,7 @@
 
 namespace echod {
 
-// The program's version, by https://semver.org; CHANGELOG.md says what is in
-// it.
+// The program's version (https://semver.org). See CHANGELOG.md.
 inline constexpr char kVersion[] = "0.1.0";
 
 }  // namespace echod
