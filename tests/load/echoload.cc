@@ -35,7 +35,7 @@ namespace echod::load {
 
 enum class Output : std::uint8_t { kText, kJson };
 
-// Found by absl through the types' namespace.
+// absl finds these by argument-dependent lookup.
 static bool AbslParseFlag(absl::string_view text, Mode* mode,
                           std::string* error) {
   *mode = text == "raw" ? Mode::kRaw : Mode::kLine;
@@ -63,43 +63,51 @@ static std::string AbslUnparseFlag(Output output) {
 }  // namespace echod::load
 
 ABSL_FLAG(echod::load::Mode, mode, echod::load::Mode::kLine,
-          "line sends lines and expects YOU SAID <line>, as of an echod with "
-          "--mode=line; raw sends bytes and expects them back (RFC 862). "
+          "line sends lines and expects the answers of echod's line mode, YOU "
+          "SAID <line>; raw sends bytes and expects the same bytes (RFC 862). "
           "Default: line.");
-ABSL_FLAG(int, connections, 100, "Connections at a time. Default: 100.");
+ABSL_FLAG(int, connections, 100,
+          "The number of concurrent connections. Default: 100.");
 ABSL_FLAG(std::int64_t, size, 64,
-          "Bytes of a request; in line mode the line's end is one of them. "
+          "The size of a request in bytes, including the newline in line mode. "
           "Default: 64.");
 ABSL_FLAG(int, pipeline, 1,
-          "The most requests that a connection has under way. Default: 1.");
+          "The maximum number of outstanding requests per connection. Default: "
+          "1.");
 ABSL_FLAG(int, in_flight, 0,
-          "The most requests that all connections together have under way; "
-          "they take turns. Default: 0, as many as their pipelines hold.");
-ABSL_FLAG(int, threads, 1, "Threads that make the load. Default: 1.");
+          "The maximum number of outstanding requests of all connections "
+          "together; the connections take turns. Default: 0, limited only by "
+          "--pipeline.");
+ABSL_FLAG(int, threads, 1,
+          "The number of threads that generate load. Default: 1.");
 ABSL_FLAG(double, rate, 0,
-          "Requests per second, of all connections together, each at its time "
-          "whether the one before is answered or not; latency counts from that "
-          "time, so a server that stalls cannot hide it. Default: 0, a closed "
-          "loop: each answer brings the next request.");
+          "Requests per second of all connections together. Each request is "
+          "scheduled independently of earlier answers, and its latency counts "
+          "from the scheduled time, so that a stall of the server shows. "
+          "Default: 0, a closed loop, in which each answer triggers the next "
+          "request.");
 ABSL_FLAG(absl::Duration, duration, absl::Seconds(10),
-          "How long to measure, once all have connected. Default: 10s.");
+          "The time to measure, after all connections are established. "
+          "Default: 10s.");
 ABSL_FLAG(absl::Duration, ramp, absl::ZeroDuration(),
-          "Open the connections evenly over this time. Default: 0, as fast as "
-          "they come about.");
+          "The time over which the connections are opened evenly. Default: 0, "
+          "as fast as possible.");
 ABSL_FLAG(absl::Duration, timeout, absl::Seconds(10),
-          "How long a connection may take to come about, or an answer to go "
-          "on. Default: 10s.");
+          "The maximum time to establish a connection, or to wait for the next "
+          "bytes of an answer. Default: 10s.");
 ABSL_FLAG(std::int64_t, requests_per_connection, 0,
-          "Close a connection after so many requests and open another; 1 is a "
-          "new connection for every request. Default: 0, never.");
+          "The number of requests after which a connection is closed and a new "
+          "one opened; 1 opens a connection for every request. Default: 0, "
+          "never.");
 ABSL_FLAG(double, reconnect_rate, 0,
-          "So many times a second one connection after the other is closed, "
-          "once it has its answers, and another opened. Default: 0, never.");
+          "Connections per second, taken in turns, that are closed once they "
+          "have received their answers, and replaced by new ones. Default: 0, "
+          "never.");
 ABSL_FLAG(echod::load::Output, output, echod::load::Output::kText,
-          "text or json. Default: text.");
+          "The format of the report, text or json. Default: text.");
 ABSL_FLAG(std::string, hgrm, "",
-          "Write the latencies' distribution to this file, in the .hgrm format "
-          "that HDR histogram plotters read. Default: none.");
+          "A file for the latency distribution, in the .hgrm format of HDR "
+          "histogram plotters. Default: none.");
 
 namespace echod::load {
 namespace {
@@ -132,20 +140,18 @@ absl::StatusOr<LoadOptions> OptionsFromFlags() {
   return options;
 }
 
-// The server's addresses, of which the first that takes connections is meant.
+// Returns the server's addresses; use the first that accepts connections.
 absl::StatusOr<std::vector<SocketAddress>> ServersFrom(
     const CommandLine& line) {
   if (line.arguments.size() != 1) {
     return absl::InvalidArgumentError(
-        "say which server, and only one, as host:port, such as "
-        "localhost:8080; --help says more");
+        "name one server as host:port, such as localhost:8080; see --help");
   }
   return Resolve(line.arguments[0]);
 }
 
 // Shows progress on a terminal, and ends the run on SIGINT or SIGTERM, which
-// have to be blocked in every thread; a second one ends the waiting for
-// answers.
+// must be blocked in every thread. A second signal stops waiting for answers.
 class Console final : public LoadObserver {
  public:
   Console() {
@@ -178,14 +184,14 @@ class Console final : public LoadObserver {
   }
 
   bool WaitForAnswers(absl::Duration time) override {
-    Show("waiting for the last answers; a signal ends that, too");
+    Show("waiting for the last answers; a signal stops waiting");
     const bool go_on = Wait(time);
     if (!go_on) Clear();
     return go_on;
   }
 
  private:
-  // Once a second, and not before the first is over.
+  // At most once per second, and not within the first.
   void Show(const std::string& line) {
     const absl::Time now = absl::Now();
     if (!on_terminal_ || now - shown_ < absl::Seconds(1)) return;
@@ -212,17 +218,17 @@ int Main(int argc, char** argv) {
   const absl::StatusOr<CommandLine> line = ParseCommandLine(
       argc, argv,
       {.name = "echoload",
-       .summary = "puts a load on a TCP echo server, checks every byte that "
-                  "comes back, and measures how long it takes",
+       .summary = "generates load for a TCP echo server, verifies every byte "
+                  "of the echo, and measures latency",
        .flags_file = "tests/load/echoload.cc",
        .arguments = "host:port",
        .notes =
-           "Requests, bytes and latencies are those of the measured part; "
-           "connections,\nerrors and unanswered requests those of the whole "
-           "run. Errors: connect (a\nconnection did not come about), reset, "
-           "closed_early (a FIN that nobody had\nasked for), wrong_bytes, "
-           "timeout.\n\nExit status: 0, every byte came back; 1, not every "
-           "byte did; 2, it could not run."});
+           "The report counts requests, bytes and latencies of the measured "
+           "part, and\nconnections, errors and unanswered requests of the "
+           "whole run. Errors: connect\n(a connection was not established), "
+           "reset, closed_early (an unexpected FIN),\nwrong_bytes, timeout."
+           "\n\nExit status: 0, every byte came back; 1, some bytes did "
+           "not; 2, echoload could not\nrun."});
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) {
     std::fputs(line->answer.c_str(), stdout);
@@ -234,8 +240,8 @@ int Main(int argc, char** argv) {
   absl::StatusOr<LoadOptions> options = OptionsFromFlags();
   if (!options.ok()) return CannotRun(options.status());
   const std::string hgrm = UserPath(absl::GetFlag(FLAGS_hgrm));
-  // Before the run, which may be long; but what is there stays until there is
-  // something better.
+  // Checked before the run, which may be long. The old content remains until
+  // there is new content.
   if (!hgrm.empty() && !std::ofstream(hgrm, std::ios::app)) {
     return CannotRun(absl::InvalidArgumentError(absl::StrCat(
         "flag --hgrm: cannot write ", hgrm, "; choose a writable path")));
@@ -249,8 +255,8 @@ int Main(int argc, char** argv) {
     std::ofstream file(hgrm);
     result->latencies.WriteHgrm(file);
     if (!file.flush()) {
-      return CannotRun(absl::DataLossError(absl::StrCat(
-          "cannot write all of ", hgrm, "; is there room for it?")));
+      return CannotRun(absl::DataLossError(
+          absl::StrCat("cannot write all of ", hgrm, "; is the disk full?")));
     }
   }
   const std::string report = absl::GetFlag(FLAGS_output) == Output::kJson

@@ -32,7 +32,7 @@ TEST(EcholoadTest, SaysThatEveryByteCameBack) {
   EXPECT_EQ(run.exit_status, 0) << run.err;
   EXPECT_TRUE(absl::EndsWith(run.out, "every byte came back\n")) << run.out;
   EXPECT_TRUE(absl::StrContains(run.out, "100 connections")) << run.out;
-  EXPECT_EQ(run.err, "");  // progress is for terminals
+  EXPECT_EQ(run.err, "");  // progress is shown on terminals only
 }
 
 TEST(EcholoadTest, FindsHostsByName) {

@@ -14,8 +14,8 @@ namespace {
 constexpr int kBits = 10;  // of precision: 1,024 buckets for each power of two
 constexpr std::uint64_t kPerPower = 1ULL << kBits;
 
-// How finely an .hgrm shows the tail: steps for each halving of the distance to
-// 100 %.
+// Resolution of the tail in an .hgrm: steps per halving of the distance to 100
+// %.
 constexpr int kStepsPerHalf = 5;
 constexpr double kNanosPerMicro = 1000;
 
@@ -89,7 +89,7 @@ double LatencyHistogram::StandardDeviation() const {
 
 std::uint64_t LatencyHistogram::Percentile(double percent) const {
   if (count_ == 0) return 0;
-  // Less a little, since 99.9 % of 1,000 is a little more than 999 in binary.
+  // Subtracts an epsilon: in binary, 99.9 % of 1,000 is slightly more than 999.
   constexpr double kSlack = 1e-9;
   const auto wanted = static_cast<std::uint64_t>(
       std::ceil(percent / 100 * static_cast<double>(count_) * (1 - kSlack)));

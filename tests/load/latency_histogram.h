@@ -10,21 +10,21 @@
 
 namespace echod::load {
 
-// Counts of latencies, in nanoseconds, each to within 0.1 %, in constant
-// memory: the buckets of an HDR histogram (Gil Tene's high dynamic range
-// histogram), 1,024 of equal width for each power of two. One thread.
+// Counts latencies, in nanoseconds, with a precision of 0.1 %, in constant
+// memory. Uses the buckets of an HDR histogram (Gil Tene's high dynamic range
+// histogram): 1,024 of equal width per power of two. Not thread-safe.
 class LatencyHistogram {
  public:
-  // The longest that is told apart: about an hour and a quarter. What is longer
-  // counts as that.
+  // The longest latency, about an hour and a quarter. Longer ones count as
+  // this.
   static constexpr std::uint64_t kLongest = (1ULL << 42) - 1;
 
   LatencyHistogram();
 
-  // Counts `nanoseconds` as often as `times` says.
+  // Counts `nanoseconds`, `times` times.
   void Record(std::uint64_t nanoseconds, std::uint64_t times = 1);
 
-  // Adds what the other has counted.
+  // Adds the counts of another histogram.
   void Add(const LatencyHistogram& other);
 
   void Clear();
@@ -35,17 +35,17 @@ class LatencyHistogram {
   double Mean() const;
   double StandardDeviation() const;
 
-  // The latency that `percent` of those counted do not exceed; 0 when there are
-  // none. `percent` is from 0 to 100.
+  // The latency that `percent` (0 to 100) of all counted latencies do not
+  // exceed; 0 if nothing was counted.
   std::uint64_t Percentile(double percent) const;
 
-  // Writes the distribution in the .hgrm format that HDR histogram plotters
-  // read, with values in microseconds.
+  // Writes the distribution in the .hgrm format of HDR histogram plotters, with
+  // values in microseconds.
   void WriteHgrm(std::ostream& out) const;
 
  private:
   static std::size_t IndexOf(std::uint64_t nanoseconds);
-  // The greatest value that is counted at `index`.
+  // The greatest value in the bucket `index`.
   static std::uint64_t HighestAt(std::size_t index);
 
   std::vector<std::uint64_t> counts_;

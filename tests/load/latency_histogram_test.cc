@@ -77,8 +77,8 @@ TEST(LatencyHistogramTest, AddsAndClears) {
   EXPECT_EQ(a.Greatest(), 0u);
 }
 
-// As plotters read it: value in microseconds, quantile, count so far, and the
-// inverse of what is above; comments at the end.
+// The format of plotters: value in microseconds, quantile, cumulative count,
+// and 1 / (1 - quantile); comments at the end.
 TEST(LatencyHistogramTest, WritesHgrm) {
   LatencyHistogram histogram;
   for (std::uint64_t i = 1; i <= 100; ++i) histogram.Record(i * 10);

@@ -14,7 +14,7 @@
 namespace echod::load {
 namespace {
 
-constexpr std::size_t kShownBytes = 60;  // of what was not expected
+constexpr std::size_t kShownBytes = 60;  // of unexpected bytes
 
 }  // namespace
 
@@ -29,7 +29,8 @@ LoadConnection::LoadConnection(const Script& script, int epoll_fd,
 LoadConnection::Outcome LoadConnection::Open(const SocketAddress& server,
                                              std::uint64_t now) {
   begun_ = answered_ = 0;
-  // Each begins elsewhere in the script, so that mixed-up connections show.
+  // Each starts elsewhere in the script, so that mixed-up connections are
+  // detected.
   sent_ = number_ * script_.request_bytes();
   received_ = number_ * script_.response_bytes();
   last_progress_ = now;
@@ -69,7 +70,7 @@ LoadConnection::Outcome LoadConnection::FinishConnecting(std::uint32_t events,
 }
 
 void LoadConnection::Begin(std::uint64_t start) {
-  // After a rest the time that counts is the new request's.
+  // After an idle period, progress counts from the new request.
   if (in_flight() == 0) last_progress_ = start;
   starts_[begun_ % starts_.size()] = start;
   ++begun_;
@@ -99,8 +100,8 @@ LoadConnection::Outcome LoadConnection::Receive(
     std::size_t& received,
     absl::FunctionRef<void(std::uint64_t start)> answered) {
   received = 0;
-  // A read that brings less than there is room for has emptied the socket; but
-  // a FIN that was there already would not be told of again.
+  // A short read has emptied the socket, but a FIN that has already arrived
+  // would not trigger another event.
   const bool to_the_end = (events & EPOLLRDHUP) != 0;
   for (;;) {
     const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), 0);

@@ -16,76 +16,77 @@
 
 namespace echod::load {
 
-// A client's connection that sends requests of a Script and checks what comes
-// back. It keeps the order of things on one socket after the other; when to
-// send is its owner's business. Times are nanoseconds of the owner's clock. One
-// thread; non-blocking. Its socket is watched edge-triggered, for both
-// directions at once: that saves a system call for each change of mind.
+// A client's connection, which sends the requests of a Script and verifies the
+// answers, on one socket after another. The owner decides when to send. Times
+// are nanoseconds of the owner's clock. Not thread-safe; non-blocking. The
+// socket is watched edge-triggered in both directions, which saves system
+// calls.
 class LoadConnection {
  public:
   enum class State : std::uint8_t {
     kClosed,
     kConnecting,
     kOpen,
-    kFinishing,  // the FIN is sent; waiting for the server's
+    kFinishing,  // FIN sent, waiting for the server's
   };
-  // How the last call went.
+  // The result of a call.
   enum class Outcome : std::uint8_t {
     kGood,
-    kEnd,  // the server has closed its side, after all it owed
+    kEnd,  // the server has closed its side after its last answer
     kConnectFailed,
     kReset,
     kClosedEarly,
     kWrongBytes,
   };
 
-  // `script` and `epoll_fd` outlive it. `number` makes connections differ in
-  // what they say; at most `pipeline` requests are under way at a time.
+  // `script` and `epoll_fd` outlive the connection. `number` makes connections
+  // send different bytes. At most `pipeline` requests are outstanding at a
+  // time.
   LoadConnection(const Script& script, int epoll_fd, std::uint64_t number,
                  int pipeline);
 
   State state() const { return state_; }
-  // Requests sent, or begun to be sent, that have no whole answer yet.
+  // Requests sent, at least partially, without a complete answer.
   int in_flight() const { return static_cast<int>(begun_ - answered_); }
   bool MayBegin() const {
     return state_ == State::kOpen && in_flight() < pipeline_;
   }
   // On this socket.
   std::int64_t begun() const { return static_cast<std::int64_t>(begun_); }
-  // When the connection last got on.
+  // When the connection last made progress.
   std::uint64_t last_progress() const { return last_progress_; }
   int error_number() const { return errno_; }  // after kConnectFailed
-  // The beginning of what came, after kWrongBytes.
+  // After kWrongBytes: the beginning of the wrong bytes.
   const std::string& unexpected() const { return unexpected_; }
 
   // Calls `visit` with the start of each request in flight.
   void ForEachInFlight(
       absl::FunctionRef<void(std::uint64_t start)> visit) const;
 
-  // Begins to connect. Only when closed.
+  // Starts to connect. Call only while closed.
   Outcome Open(const SocketAddress& server, std::uint64_t now);
 
-  // The socket is ready for `events` for the first time since Open.
+  // Call when the socket is first ready for `events` after Open.
   Outcome FinishConnecting(std::uint32_t events, std::uint64_t now);
 
-  // Puts a request in the queue, whose latency counts from `start`.
+  // Queues a request, whose latency counts from `start`.
   void Begin(std::uint64_t start);
 
-  // Sends what was begun, as far as the kernel takes it. Returns by `sent` how
-  // many bytes that was.
+  // Sends queued requests until the kernel accepts no more. `sent` returns the
+  // number of bytes.
   Outcome Flush(std::size_t& sent);
 
-  // Reads what is there, through `buffer`, and checks it: the socket is ready
-  // for `events`. `answered` is called with the start of each request that has
-  // its whole answer.
+  // Call when the socket is ready for `events`. Reads available bytes through
+  // `buffer` and verifies them. Calls `answered` with the start of each request
+  // that has been answered completely.
   Outcome Receive(std::uint32_t events, std::vector<char>& buffer,
                   std::uint64_t now, std::size_t& received,
                   absl::FunctionRef<void(std::uint64_t start)> answered);
 
-  // Sends a FIN. The end is Receive's kEnd.
+  // Sends a FIN. Receive returns kEnd when the server closes.
   void Finish(std::uint64_t now);
 
-  // Closes the socket, and forgets what was in flight. May be opened again.
+  // Closes the socket and drops outstanding requests. Can be opened again.
   void Close();
 
  private:
@@ -105,7 +106,7 @@ class LoadConnection {
   std::uint64_t sent_ = 0;      // bytes
   std::uint64_t received_ = 0;  // bytes
   std::uint64_t last_progress_ = 0;
-  std::vector<std::uint64_t> starts_;  // of those in flight, a ring
+  std::vector<std::uint64_t> starts_;  // of outstanding requests, a ring buffer
 };
 
 }  // namespace echod::load

@@ -16,44 +16,44 @@
 
 namespace echod::load {
 
-// What load to put on a server. Plain values.
+// The load to generate. Plain values.
 struct LoadOptions {
   SocketAddress server;
   Mode mode = Mode::kLine;
   int connections = 100;
   std::size_t request_bytes = 64;
-  // The most requests that one connection has under way.
+  // Maximum outstanding requests per connection.
   int pipeline = 1;
-  // Closed loop: the most requests that all connections together have under
-  // way, which take turns. 0: as many as their pipelines hold.
+  // Closed loop: maximum outstanding requests of all connections together,
+  // which take turns. 0: limited only by `pipeline`.
   int in_flight = 0;
   int threads = 1;
-  // Requests per second, of all connections together, at moments that are fixed
-  // beforehand. 0: a closed loop, in which each answer brings the next request.
+  // Requests per second of all connections together, scheduled in advance. 0: a
+  // closed loop, in which each answer triggers the next request.
   double rate = 0;
-  // Of the part that is measured, which begins once all have connected.
+  // Of the measured part, which starts after all connections are established.
   absl::Duration duration = absl::Seconds(10);
   // Connections are opened evenly over this time.
   absl::Duration ramp = absl::ZeroDuration();
-  // For a connection to come about, or for a byte to come that is owed.
+  // Maximum time to establish a connection, or to wait for an expected byte.
   absl::Duration timeout = absl::Seconds(10);
-  // After so many a connection is closed, and another opened. 0: never.
+  // Requests after which a connection is closed and a new one opened. 0: never.
   std::int64_t requests_per_connection = 0;
-  // So many connections per second, taken in turns, are closed once they have
-  // their answers, and others opened. 0: none.
+  // Connections per second, taken in turns, that are closed once they have
+  // received their answers, and replaced by new ones. 0: none.
   double reconnect_rate = 0;
 };
 
 enum class ErrorKind : std::uint8_t {
-  kConnect,      // a connection did not come about
+  kConnect,      // a connection was not established
   kReset,        // a connection broke
-  kClosedEarly,  // a FIN came that nobody had asked for
-  kWrongBytes,   // what came back is not what was sent
-  kTimeout,      // nothing came back for too long
+  kClosedEarly,  // an unexpected FIN
+  kWrongBytes,   // the echo differs from what was sent
+  kTimeout,      // no answer within the timeout
 };
 inline constexpr std::size_t kErrorKindCount = 5;
 
-// As it is called in reports.
+// The name in reports.
 constexpr absl::string_view ErrorKindName(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kConnect:
@@ -70,9 +70,9 @@ constexpr absl::string_view ErrorKindName(ErrorKind kind) {
   return "";
 }
 
-// What has been counted. Plain values.
+// Counters of a load. Plain values.
 struct LoadCounts {
-  std::int64_t requests = 0;  // answered, every byte of them verified
+  std::int64_t requests = 0;  // answered and verified
   std::int64_t bytes_sent = 0;
   std::int64_t bytes_received = 0;  // and verified
   std::int64_t connections_opened = 0;
@@ -109,23 +109,23 @@ struct LoadCounts {
 };
 
 struct LoadResult {
-  // How long it was measured; 0 when it was ended before.
+  // Length of the measured part; 0 if the run ended before it.
   absl::Duration measured;
-  LoadCounts counts;  // of that time
-  // Of the requests that were due in it, answered or not: one that was never
-  // answered, or not even sent, has waited for as long as it was waited for.
+  LoadCounts counts;  // of the measured part
+  // Of all requests that were due in the measured part. A request that was not
+  // answered, or not even sent, counts with the time until the run ended.
   LatencyHistogram latencies;
-  absl::Duration cpu_time;      // of the load's own threads, in it
+  absl::Duration cpu_time;      // of the load's threads, in that part
   LoadCounts whole;             // from the first connection to the last
-  std::int64_t unanswered = 0;  // requests sent that got no whole answer
-  // Open loop: due in the measured part, and never sent, since each connection
-  // had as many under way as it may.
+  std::int64_t unanswered = 0;  // requests sent without a complete answer
+  // Open loop: requests due in the measured part and never sent, because their
+  // connections had the maximum outstanding.
   std::int64_t unsent = 0;
-  // The beginning of the first wrong bytes; empty: there were none.
+  // The beginning of the first wrong bytes; empty if there were none.
   std::string unexpected;
 
-  // Every request that was sent has been answered with the right bytes, and no
-  // connection failed.
+  // Whether every request was answered with the right bytes, and no connection
+  // failed.
   bool EverythingCameBack() const {
     return unanswered == 0 && whole.Errors() == 0 && whole.requests > 0;
   }

@@ -21,7 +21,7 @@ constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
 constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 constexpr std::size_t kLongestPart = 256 * 1024;
 
-// What the process needs beside the connections.
+// Descriptors that the process needs beside its connections.
 constexpr rlim_t kOtherDescriptors = 64;
 
 class Run {
@@ -45,7 +45,8 @@ class Run {
     if (Counts().connections_opened == 0) {
       End();
       if (!wanted) {
-        return absl::CancelledError("ended before any connection came about");
+        return absl::CancelledError(
+            "ended before any connection was established");
       }
       return absl::UnavailableError(absl::StrCat(
           "no connection to ", options_.server.ToString(), ": ",
@@ -93,7 +94,8 @@ class Run {
     return ETIMEDOUT;
   }
 
-  // Until each has come about or failed. False when the observer wants to end.
+  // Waits until each connection has been established or has failed. False if
+  // the observer ends the run.
   bool WaitForConnections() {
     for (;;) {
       std::int64_t settled = 0;
@@ -161,7 +163,7 @@ absl::Status ValidateLoad(const LoadOptions& options) {
     return BadFlag("threads", absl::StrCat("choose 1 to ", kMostThreads));
   }
   if (options.threads > options.connections) {
-    return BadFlag("threads", "there cannot be more than connections");
+    return BadFlag("threads", "choose at most the number of connections");
   }
   if (options.request_bytes < 1 || options.request_bytes > kMostBytes) {
     return BadFlag("size", absl::StrCat("choose 1 to ", kMostBytes, " bytes"));
@@ -171,11 +173,11 @@ absl::Status ValidateLoad(const LoadOptions& options) {
   }
   if (options.in_flight < 0 ||
       (options.in_flight > 0 && options.in_flight < options.threads)) {
-    return BadFlag("in_flight", "choose at least one for each thread, or 0");
+    return BadFlag("in_flight", "choose at least one per thread, or 0");
   }
   if (options.in_flight > 0 && options.rate > 0) {
     return BadFlag("in_flight",
-                   "with --rate each request has its time; leave one out");
+                   "cannot be combined with --rate; leave one out");
   }
   if (!(options.rate >= 0 && options.rate <= 1e9)) {
     return BadFlag(
@@ -193,7 +195,7 @@ absl::Status ValidateLoad(const LoadOptions& options) {
     return BadFlag("timeout", "choose more than 0 and up to 1000h, as in 10s");
   }
   if (options.requests_per_connection < 0) {
-    return BadFlag("requests_per_connection", "it cannot be less than 0");
+    return BadFlag("requests_per_connection", "choose 0 or more");
   }
   if (!(options.reconnect_rate >= 0 && options.reconnect_rate <= 1e6)) {
     return BadFlag("reconnect_rate",
@@ -205,7 +207,7 @@ absl::Status ValidateLoad(const LoadOptions& options) {
           limit.rlim_cur) {
     return BadFlag(
         "connections",
-        absl::StrCat("this process may have ", limit.rlim_cur,
+        absl::StrCat("this process is limited to ", limit.rlim_cur,
                      " descriptors; choose fewer, or raise `ulimit -n`"));
   }
   return absl::OkStatus();

@@ -12,54 +12,54 @@
 
 namespace echod::load {
 
-// What a run shows of itself, to whoever watches. Called by RunLoad's thread.
+// Observes a run. Called on RunLoad's thread.
 class LoadObserver {
  public:
   virtual ~LoadObserver() = default;
 
-  // Connections come about, or fail; `wanted` of them are to. Often.
+  // Called often while connecting: `settled` of `wanted` connections have been
+  // established or have failed.
   virtual void OnConnecting(std::int64_t settled, std::int64_t wanted) {
     (void)settled, (void)wanted;
   }
 
-  // The measured part begins, and ends.
+  // The measured part starts, and ends.
   virtual void OnMeasuring() {}
   virtual void OnMeasured() {}
 
-  // How it stands, `elapsed` into the measured part; about every second.
+  // Called about once per second, `elapsed` into the measured part.
   virtual void OnProgress(absl::Duration elapsed, const LoadCounts& counts,
                           std::int64_t open_connections) {
     (void)elapsed, (void)counts, (void)open_connections;
   }
 
-  // Waits. False ends the run early.
+  // Waits for `time`. Returning false ends the run early.
   virtual bool Wait(absl::Duration time) {
     absl::SleepFor(time);
     return true;
   }
 
-  // The same, once the run is at its end and the last answers are waited for.
-  // False ends that, too.
+  // The same, at the end of the run, while waiting for the last answers.
+  // Returning false stops waiting.
   virtual bool WaitForAnswers(absl::Duration time) {
     absl::SleepFor(time);
     return true;
   }
 };
 
-// Puts the load on the server, measures, and waits for the last answers.
-// Blocks. What the options say has to make sense; ValidateLoad says whether it
-// does. Errors: UNAVAILABLE, not even one connection came about; CANCELLED, the
-// observer has ended the run before one did.
+// Generates the load, measures, and waits for the last answers. Blocks.
+// `options` must pass ValidateLoad. Errors: UNAVAILABLE if no connection could
+// be established; CANCELLED if the observer ended the run before one was.
 absl::StatusOr<LoadResult> RunLoad(const LoadOptions& options,
                                    LoadObserver& observer);
 
-// The same, on the first of `servers`, of which there is one at least, to which
-// a connection comes about; `options.server` is then that one.
+// The same, with the first of `servers` (at least one) to which a connection
+// can be established, and sets `options.server` to it.
 absl::StatusOr<LoadResult> RunLoadOnAny(
     const std::vector<SocketAddress>& servers, LoadOptions& options,
     LoadObserver& observer);
 
-// INVALID_ARGUMENT begins with the name of the flag at fault.
+// INVALID_ARGUMENT starts with the name of the invalid flag.
 absl::Status ValidateLoad(const LoadOptions& options);
 
 }  // namespace echod::load

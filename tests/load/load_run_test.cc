@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The load generator against servers that are right, and servers that are not.
+// The load generator against correct and faulty servers.
 
 #include "tests/load/load_run.h"
 
@@ -71,8 +71,7 @@ TEST_P(LoadRunTest, EveryByteOfAClosedLoopComesBack) {
   EXPECT_EQ(result.whole.connections_opened, 7);
   EXPECT_GT(result.counts.requests, 0);
   EXPECT_LE(result.counts.requests, result.whole.requests);
-  // Requests whose answers were measured have a latency each, but for those
-  // answered while the measuring ended.
+  // Each measured answer has a latency, except those at the very end.
   EXPECT_GE(result.latencies.count(),
             static_cast<std::uint64_t>(result.counts.requests));
   const std::int64_t more = GetParam() == Mode::kLine ? 9 : 0;
@@ -99,7 +98,7 @@ TEST_P(LoadRunTest, ReconnectsAfterSoManyRequests) {
   const LoadResult result = MustRun(options);
   EXPECT_TRUE(result.EverythingCameBack());
   EXPECT_GT(result.whole.connections_opened, 7);
-  // Three for each, but those that the end cut short.
+  // Three per connection, except those cut short by the end.
   EXPECT_LE(result.whole.requests, 3 * result.whole.connections_opened);
   EXPECT_GE(result.whole.requests, 3 * (result.whole.connections_opened - 7));
 }
@@ -125,13 +124,13 @@ TEST_P(LoadRunTest, AnOpenLoopKeepsItsRate) {
   LoadOptions options = Small(server_.address(), GetParam());
   options.threads = 2;
   options.rate = 1000;
-  // It keeps it when it gets its share of the CPU: no single run has to.
+  // Depends on getting enough CPU time, so a single run may miss it.
   EXPECT_TRUE(Eventually([&] {
     const LoadResult result = MustRun(options);
     EXPECT_TRUE(result.EverythingCameBack());
     EXPECT_LE(static_cast<double>(result.whole.requests),
               1000 * absl::ToDoubleSeconds(result.measured + absl::Seconds(1)));
-    // As many as were due by the end, which may be a little late.
+    // As many as were due by the end, which may be slightly late.
     return result.whole.requests >= 99;
   }));
 }
@@ -173,7 +172,7 @@ INSTANTIATE_TEST_SUITE_P(EachMode, LoadRunTest,
                            return param.param == Mode::kLine ? "Line" : "Raw";
                          });
 
-// Accepts, one after the other, and lets `serve` do to each what it likes.
+// Accepts connections one by one, and passes each to `serve`.
 class BadServer {
  public:
   explicit BadServer(std::function<void(int fd)> serve)
@@ -212,7 +211,7 @@ std::int64_t Errors(const LoadResult& result, ErrorKind kind) {
   return result.whole.errors[static_cast<std::size_t>(kind)];
 }
 
-// Echoes like a server that is right, but for the `at`th byte.
+// Echoes correctly, except for byte number `at`.
 void EchoBut(
     int fd, std::size_t at,
     const std::function<void(std::string& bytes, std::size_t i)>& do_wrong) {
@@ -300,13 +299,13 @@ TEST(LoadRunErrorsTest, SeesAServerThatSaysNothing) {
   EXPECT_FALSE(result.EverythingCameBack());
 }
 
-// The point of the open loop: the time that requests wait for their turn, while
-// the server stalls, is theirs.
+// The purpose of the open loop: while the server stalls, waiting requests count
+// their waiting time.
 TEST(LoadRunErrorsTest, AStallOfTheServerShowsInTheOpenLoop) {
   constexpr int kStallMs = 300;
   const BadServer server([](int fd) {
     EchoBut(fd, 640, [](std::string& /*bytes*/, std::size_t /*i*/) {
-      poll(nullptr, 0, kStallMs);  // the server's own doing
+      poll(nullptr, 0, kStallMs);  // simulates a stalled server
     });
   });
   LoadOptions options = Small(server.address(), Mode::kRaw);
@@ -315,18 +314,18 @@ TEST(LoadRunErrorsTest, AStallOfTheServerShowsInTheOpenLoop) {
   options.duration = absl::Milliseconds(600);
   const LoadResult result = MustRun(options);
   EXPECT_TRUE(result.EverythingCameBack());
-  // About 300 requests were due in the stall; a closed loop would have seen
+  // About 300 requests were due in the stall; a closed loop would have sent
   // one.
   const std::uint64_t slow = static_cast<std::uint64_t>(kStallMs) * 500'000;
   EXPECT_GT(result.latencies.Percentile(80), slow);
 }
 
-// The same where the stall lasts until after the end.
+// The same, with a stall that lasts beyond the end.
 TEST(LoadRunErrorsTest, AStallAtTheEndShowsToo) {
   for (const bool recovers : {true, false}) {
     const BadServer server([&](int fd) {
       EchoBut(fd, 6400, [&](std::string& /*bytes*/, std::size_t /*i*/) {
-        poll(nullptr, 0, recovers ? 500 : 1000);  // the server's own doing
+        poll(nullptr, 0, recovers ? 500 : 1000);  // simulates a stalled server
       });
     });
     LoadOptions options = Small(server.address(), Mode::kRaw);

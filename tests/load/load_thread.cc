@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kMilli = 1'000'000;
 constexpr std::uint64_t kSecond = 1'000 * kMilli;
 
-// More at a time than this would overflow a server's accept queue.
+// Opening more at a time could overflow a server's accept queue.
 constexpr int kMostConnecting = 256;
 constexpr std::uint64_t kReopenDelay = 100 * kMilli;  // after a failure
 constexpr std::uint64_t kCheckInterval = 100 * kMilli;
@@ -40,13 +40,14 @@ absl::Duration ThreadCpuTime() {
          absl::DurationFromTimeval(usage.ru_stime);
 }
 
-// Between two events of this thread's, of whose rate it has a share.
+// The interval between two events of this thread, which has a share of the
+// rate.
 double NanosBetween(double rate, int connections, int of_all) {
   return rate > 0 ? static_cast<double>(kSecond) * of_all / rate / connections
                   : 0;
 }
 
-// A thread's part of the requests that may be under way. Parts add up.
+// A thread's share of the maximum outstanding requests. Shares add up.
 std::int64_t MostUnderWay(const LoadOptions& options, int first,
                           int connections) {
   if (options.in_flight == 0) return std::numeric_limits<std::int64_t>::max();
@@ -156,7 +157,7 @@ void LoadThread::Run() {
     if (nanos_per_reconnect_ > 0 && phase_ == Phase::kMeasuring) LeaveDue(now);
     OpenSome(now);
     if (options_.rate > 0 && phase_ == Phase::kMeasuring) StartDue(now);
-    GiveTurns(now);  // a connection that failed has left room
+    GiveTurns(now);  // a failed connection has made room
     if (now >= next_check_) CheckTimeouts(now);
   }
   for (const auto& client : clients_) {
@@ -303,8 +304,8 @@ void LoadThread::Advance(Client& client, Clock now) {
       break;
     }
     ++under_way_;
-    // The open loop goes round the connections, so a request's place in it
-    // tells when it should have been sent.
+    // The open loop assigns requests to connections in turn, so the position of
+    // a request determines when it should have been sent.
     connection.Begin(options_.rate > 0
                          ? DueTime(client.started * clients + client.index)
                          : now);
@@ -346,7 +347,7 @@ LoadThread::Clock LoadThread::NextReconnect() const {
 
 void LoadThread::LeaveDue(Clock now) {
   while (NextReconnect() <= now) {
-    // One that is under way already loses its turn.
+    // A connection that is already reconnecting loses its turn.
     Client& client =
         *clients_[static_cast<std::size_t>(reconnects_++) % clients_.size()];
     if (client.connection.state() != LoadConnection::State::kOpen) continue;

@@ -24,19 +24,19 @@
 
 namespace echod::load {
 
-// How far a run has got. The run's own thread sets it, the others look.
+// The phase of a run. Set by the run's thread, read by the others.
 enum class Phase : std::uint8_t {
   kConnecting,
   kMeasuring,
-  kEnding,  // no new requests; connections end when they have their answers
-  kEnded,   // nor do they wait for them
+  kEnding,  // no new requests; connections close after their answers
+  kEnded,   // connections close immediately
 };
 
 // One thread of a load: an epoll loop with its share of the connections.
 class LoadThread {
  public:
-  // `connections` of the run's, numbered from `first`. All that is passed
-  // outlives the thread.
+  // With `connections` of the run's connections, numbered from `first`. All
+  // arguments outlive the thread.
   LoadThread(const LoadOptions& options, const Script& script,
              const std::atomic<Phase>& phase, int first, int connections);
   ~LoadThread();
@@ -44,21 +44,20 @@ class LoadThread {
   LoadThread& operator=(const LoadThread&) = delete;
 
   void Start();
-  // The phase is another: look at once. Thread-safe.
+  // Notifies the thread that the phase has changed. Thread-safe.
   void WakeUp();
   void Join() { thread_.join(); }
   bool done() const { return done_.load(std::memory_order_acquire); }
 
   // Thread-safe, while it runs.
   LoadCounts Counts() const;
-  // Connections that have been opened, or failed, for the first time.
+  // Connections that have been established, or have failed, for the first time.
   std::int64_t settled() const { return settled_.Get(); }
   std::int64_t open() const { return open_.Get(); }
-  // The errno of the last connection that did not come about.
+  // The errno of the last connection that was not established.
   int connect_errno() const { return connect_errno_.load(); }
 
-  // Once joined: counts and CPU time of the part that was measured, and its
-  // latencies.
+  // After joining: counters, CPU time and latencies of the measured part.
   const LoadCounts& measured_counts() const { return measured_counts_; }
   const LatencyHistogram& latencies() const { return latencies_; }
   absl::Duration cpu_time() const { return cpu_time_; }
@@ -70,7 +69,7 @@ class LoadThread {
   using Outcome = LoadConnection::Outcome;
   using Clock = std::uint64_t;  // nanoseconds, steady
 
-  // A connection with what its schedule is about.
+  // A connection and its schedule.
   struct Client {
     LoadConnection connection;
     std::int64_t index = 0;  // within the thread
@@ -78,7 +77,7 @@ class LoadThread {
     bool waiting = false;      // for its turn
     bool leaving = false;      // to be closed once it has its answers
     std::int64_t started = 0;  // requests, on all its sockets
-    std::int64_t due = 0;      // open loop: those that should have been
+    std::int64_t due = 0;      // open loop: requests due so far
   };
 
   void Run();
@@ -93,18 +92,18 @@ class LoadThread {
   void LeaveDue(Clock now);
   void ArmTimer();
   void CheckTimeouts(Clock now);
-  // Starts what the client may start now, sends it, and ends the connection if
-  // it has done its share.
+  // Starts the requests that the client may start now, sends them, and closes
+  // the connection if it has completed its share.
   void Advance(Client& client, Clock now);
   bool MayStart(const Client& client) const;
-  // Where the requests under way are limited: lets those start who have waited
-  // longest, as many as may.
+  // With limited outstanding requests: lets the clients that have waited
+  // longest start theirs.
   void WaitForTurn(Client& client, Clock now);
   void GiveTurns(Clock now);
   bool IsFull() const { return under_way_ >= most_under_way_; }
-  // It is not to send more than it has, and to be closed.
+  // Whether the client must send no new requests and close.
   bool IsLastOf(const Client& client) const;
-  // Open loop: when the thread's request of this number is due.
+  // Open loop: when the thread's request with this number is due.
   Clock DueTime(std::int64_t number) const;
   Clock NextReconnect() const;
   void Settle(Client& client);
@@ -118,10 +117,10 @@ class LoadThread {
   const std::atomic<Phase>& wanted_phase_;
   const int first_;
   const UniqueFd epoll_;
-  const UniqueFd timer_;  // for the open loop, and to be woken up
+  const UniqueFd timer_;  // for the open loop and for wake-ups
   const Clock timeout_;
-  const std::int64_t most_under_way_;  // requests of this thread's
-  // Between two of this thread's; 0: there is no schedule.
+  const std::int64_t most_under_way_;  // requests of this thread
+  // Between two events of this thread; 0: no schedule.
   const double nanos_per_request_;  // open loop
   const double nanos_per_reconnect_;
 
@@ -136,19 +135,19 @@ class LoadThread {
   std::atomic<int> connect_errno_{0};
   std::atomic<bool> done_{false};
 
-  // This thread only, and whoever has joined it.
+  // This thread only, or after joining it.
   Phase phase_ = Phase::kConnecting;
   std::vector<std::unique_ptr<Client>> clients_;
-  using Opening = std::pair<Clock, Client*>;  // not before, which
+  using Opening = std::pair<Clock, Client*>;  // earliest time, client
   std::priority_queue<Opening, std::vector<Opening>, std::greater<>> to_open_;
   int connecting_ = 0;
   std::int64_t under_way_ = 0;   // requests
   std::deque<Client*> waiting_;  // for their turn
   Clock next_check_ = 0;
-  Clock schedule_start_ = 0;         // of the open loop, and of reconnecting
+  Clock schedule_start_ = 0;         // of the open loop and of reconnecting
   std::int64_t next_scheduled_ = 0;  // open loop: number of the next request
-  std::int64_t reconnects_ = 0;      // that were due
-  Clock end_by_ = 0;                 // kEnding: then it is over
+  std::int64_t reconnects_ = 0;      // due so far
+  Clock end_by_ = 0;                 // kEnding: when to stop waiting
   std::vector<char> buffer_;
   LatencyHistogram latencies_;
   LoadCounts counts_before_;
@@ -156,7 +155,7 @@ class LoadThread {
   absl::Duration cpu_time_;
   std::int64_t unanswered_ = 0;
   std::int64_t unsent_ = 0;
-  std::string unexpected_;  // the first
+  std::string unexpected_;  // the first wrong bytes
   std::thread thread_;
 };
 

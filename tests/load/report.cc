@@ -50,7 +50,7 @@ absl::string_view ModeName(Mode mode) {
   return mode == Mode::kLine ? "line" : "raw";
 }
 
-// A rate, with a decimal where that says something.
+// A rate, with a decimal if it is small.
 std::string Rate(double per_second) {
   return per_second < 10 ? absl::StrFormat("%.1f/s", per_second)
                          : Grouped(std::llround(per_second)) + "/s";
@@ -66,7 +66,7 @@ std::string Loop(const LoadOptions& options) {
                          : std::string("closed loop");
   if (options.in_flight > 0) {
     absl::StrAppend(&loop, ", at most ", Count(options.in_flight, "request"),
-                    " under way");
+                    " outstanding");
   }
   if (options.requests_per_connection > 0) {
     absl::StrAppend(&loop, ", a new connection after ",
@@ -78,17 +78,17 @@ std::string Loop(const LoadOptions& options) {
   return loop;
 }
 
-// What may be the matter where nothing came back as it should.
+// A likely cause if no answer was right.
 std::string Hint(const LoadOptions& options, const LoadResult& result) {
   if (result.whole.requests > 0) return "";
   if (options.mode == Mode::kRaw &&
       (absl::StartsWith(result.unexpected, "YOU SAID ") ||
        result.whole.Errors(ErrorKind::kTimeout) > 0)) {
-    return "is the server in line mode? --mode says which is expected\n";
+    return "is the server in line mode? --mode selects the expected mode\n";
   }
   if (options.mode == Mode::kLine && !result.unexpected.empty() &&
       !absl::StartsWith(result.unexpected, "ERROR ")) {
-    return "is the server in raw mode? --mode says which is expected\n";
+    return "is the server in raw mode? --mode selects the expected mode\n";
   }
   return "";
 }
@@ -111,7 +111,9 @@ std::string TextReport(const LoadOptions& options, const LoadResult& result) {
   };
   if (result.measured == absl::ZeroDuration()) {
     absl::StrAppend(
-        &text, "ended before all had connected: nothing has been measured\n");
+        &text,
+        "ended before all connections were established: nothing was "
+        "measured\n");
   } else {
     absl::StrAppendFormat(&text, "requests     %15s  %14s\n",
                           Grouped(counts.requests),
@@ -143,12 +145,11 @@ std::string TextReport(const LoadOptions& options, const LoadResult& result) {
   if (result.unsent > 0) {
     absl::StrAppendFormat(
         &text,
-        "unsent       %15s  were due while their connections waited for "
-        "answers\n",
+        "unsent       %15s  due while their connections waited for answers\n",
         Grouped(result.unsent));
   }
   if (!result.unexpected.empty()) {
-    absl::StrAppend(&text, "what came instead began with \"",
+    absl::StrAppend(&text, "the wrong bytes began with \"",
                     absl::CHexEscape(result.unexpected), "\"\n");
   }
   absl::StrAppend(&text, Hint(options, result));
@@ -160,7 +161,7 @@ std::string TextReport(const LoadOptions& options, const LoadResult& result) {
 
 std::string JsonReport(const LoadOptions& options, const LoadResult& result) {
   using Json = nlohmann::ordered_json;
-  Json latency;  // null where nothing was measured
+  Json latency;  // null if nothing was measured
   if (result.latencies.count() > 0) {
     latency = {{"mean", result.latencies.Mean() / 1000},
                {"min", Micros(result.latencies.Least())}};

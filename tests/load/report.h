@@ -10,14 +10,14 @@
 
 namespace echod::load {
 
-// For people: a few lines.
+// A report for people, in a few lines.
 std::string TextReport(const LoadOptions& options, const LoadResult& result);
 
-// For programs: one JSON object, with times in seconds or, where the name says
-// so, in microseconds.
+// A report for programs: one JSON object, with times in seconds, or in
+// microseconds where the name says so.
 std::string JsonReport(const LoadOptions& options, const LoadResult& result);
 
-// One line of how a run goes: what has happened since `before`, in `step`.
+// One line about the progress of a run since `before`, within `step`.
 std::string ProgressLine(absl::Duration elapsed, absl::Duration step,
                          const LoadCounts& before, const LoadCounts& now,
                          std::int64_t open_connections);

@@ -24,18 +24,18 @@ struct AddrinfoDeleter {
 
 absl::Status NoPlace(absl::string_view place, absl::string_view advice) {
   return absl::InvalidArgumentError(
-      absl::StrCat("'", place, "' is no host:port; ", advice));
+      absl::StrCat("'", place, "' is not host:port; ", advice));
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place) {
   if (absl::StrContains(place, "/")) {
-    return NoPlace(place, "leave out what is not, as in localhost:8080");
+    return NoPlace(place, "leave out the rest, as in localhost:8080");
   }
   const auto colon = place.rfind(':');
   if (colon == absl::string_view::npos || colon == 0) {
-    return NoPlace(place, "write it such as localhost:8080");
+    return NoPlace(place, "write it as in localhost:8080");
   }
   const absl::string_view host = place.substr(0, colon);
   std::uint32_t port = 0;
@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place) {
     return NoPlace(place, "write IPv6 in brackets, as in [::1]:8080");
   }
   if (IsLocalhost(host)) {
-    // By RFC 6761, whatever the resolver knows, if there is one.
+    // RFC 6761: independent of the resolver.
     const auto at = static_cast<std::uint16_t>(port);
     return std::vector<SocketAddress>{*SocketAddress::FromHost("127.0.0.1", at),
                                       *SocketAddress::FromHost("::1", at)};
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place) {
         static_cast<std::uint16_t>(port)));
   }
   if (addresses.empty()) return NoPlace(place, "it has no IP address");
-  // A server on [::] takes either.
+  // A server on [::] accepts both families.
   std::stable_partition(
       addresses.begin(), addresses.end(),
       [](const SocketAddress& address) { return !address.is_ipv6(); });

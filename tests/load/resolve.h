@@ -11,9 +11,9 @@
 
 namespace echod::load {
 
-// The addresses of `host:port`, where the host is a name or an address, IPv6 in
-// brackets: one at least, IPv4 first. `localhost` is the loopback of both; for
-// other names it asks the system's resolver, and blocks meanwhile.
+// Returns the addresses of `host:port`, at least one, IPv4 first. The host is a
+// name, or an address, IPv6 in brackets. `localhost` is the loopback address of
+// both families; other names use the system's resolver, which blocks.
 // INVALID_ARGUMENT says what to write instead.
 absl::StatusOr<std::vector<SocketAddress>> Resolve(absl::string_view place);
 

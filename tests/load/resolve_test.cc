@@ -21,7 +21,7 @@ std::vector<std::string> Texts(absl::string_view place) {
   return texts;
 }
 
-// The resolver knows only the first, and that not everywhere.
+// Resolvers know only the first, and not everywhere.
 TEST(ResolveTest, LocalhostIsTheLoopbackWhateverTheResolverKnows) {
   const std::vector<std::string> loopback = {"127.0.0.1:80", "[::1]:80"};
   for (const char* place : {"localhost:80", "LOCALHOST:80", "localhost.:80",

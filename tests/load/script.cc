@@ -12,14 +12,14 @@ namespace {
 
 constexpr absl::string_view kLinePrefix = "YOU SAID ";
 
-// As many as fit into the processor's nearer caches; an odd number, and not one
-// that buffers or windows are a multiple of.
+// Fits into the processor's inner caches; an odd number that no buffer or
+// window is a multiple of.
 std::size_t CountFor(std::size_t request_bytes) {
   constexpr std::size_t kAbout = 16 * 1024;
   return std::clamp<std::size_t>(kAbout / request_bytes, 2, 250) | 1;
 }
 
-// Repeats what is there until there are `size` bytes.
+// Repeats the content up to `size` bytes.
 void Extend(std::string& text, std::size_t size) {
   text.reserve(size);
   for (std::size_t i = 0; text.size() < size; ++i) text.push_back(text[i]);

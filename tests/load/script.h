@@ -12,26 +12,26 @@
 namespace echod::load {
 
 enum class Mode : std::uint8_t {
-  kLine,  // lines, and `YOU SAID <line>` comes back
-  kRaw,   // bytes, and the same come back
+  kLine,  // sends lines, expects `YOU SAID <line>`
+  kRaw,   // sends bytes, expects the same bytes
 };
 
-// What every connection sends, and what has to come back: a stream of requests
-// of the same size and with different bytes, which begins anew after a number
-// of them that no usual loss or repetition is a multiple of. So any byte that
-// is lost, changed, repeated or out of order shows where it happens, without
-// any work for each request. Constant after construction; thread-safe.
+// What every connection sends, and the expected answers: a stream of requests
+// of the same size with different bytes. It repeats after a number of requests
+// that typical losses or repetitions are no multiple of, so any lost, changed,
+// repeated or reordered byte is detected, without work per request. Constant
+// after construction; thread-safe.
 class Script {
  public:
-  // `request_bytes` is at least 1; in line mode the line's end is one of them.
-  // A part that is asked for in one piece may have up to `longest_part` bytes.
+  // `request_bytes` is at least 1, and includes the newline in line mode. A
+  // single part can have up to `longest_part` bytes.
   Script(Mode mode, std::size_t request_bytes, std::size_t longest_part);
 
   std::size_t request_bytes() const { return request_bytes_; }
   std::size_t response_bytes() const { return response_bytes_; }
 
-  // The bytes from `offset` of the endless stream, up to `size` of them: fewer
-  // only where `longest_part` is the limit.
+  // Up to `size` bytes of the endless stream, from `offset`; fewer only if
+  // limited by `longest_part`.
   absl::string_view Requests(std::uint64_t offset, std::size_t size) const;
   absl::string_view Responses(std::uint64_t offset, std::size_t size) const;
 
@@ -40,7 +40,7 @@ class Script {
   const std::size_t response_bytes_;
   const std::size_t count_;  // of different requests
   const std::size_t longest_part_;
-  // `count_` of them, and once more as many bytes as one part may have.
+  // `count_` requests, followed by a repetition of `longest_part` bytes.
   std::string requests_;
   std::string responses_;
 };

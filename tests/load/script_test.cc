@@ -13,7 +13,7 @@
 namespace echod::load {
 namespace {
 
-// Puts `size` bytes of a stream together from parts of odd sizes.
+// Assembles `size` bytes of a stream from parts of odd sizes.
 template <typename Part>
 std::string Whole(const Part& part, std::size_t size) {
   std::string whole;
