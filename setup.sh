@@ -1,9 +1,9 @@
 #!/bin/bash
-# Makes this machine ready to build echod: installs what is missing and writes
-# .bazelrc.distro. Asks nothing; does nothing when all is there.
+# Prepares this machine to build echod: installs missing packages and writes
+# .bazelrc.distro. Asks no questions, and does nothing if everything is installed.
 #
-# Debian 12, 13 and testing, as root or with passwordless sudo. Elsewhere it
-# only looks, and names what is missing.
+# Installs on Debian 12, 13 and testing, as root or with passwordless sudo. On
+# other systems it only reports what is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,7 +11,7 @@ readonly PACKAGES=(
   # The build
   bazel-bootstrap bazel-platforms bazel-rules-java bazel-rules-proto bazel-skylib
   g++ pkg-config
-  # The libraries, and the generators of their code
+  # Libraries and code generators
   libabsl-dev libbenchmark-dev libevent-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev libzstd-dev nlohmann-json3-dev protobuf-compiler
   protobuf-compiler-grpc
@@ -19,7 +19,7 @@ readonly PACKAGES=(
   python3 python3-yaml umoci
 )
 
-# Bazel 7 no longer has these rules built in.
+# Bazel 7 no longer includes these rules.
 readonly BAZEL7_PACKAGES=(
   bazel-rules-cc bazel-rules-license bazel-rules-python bazel-rules-shell
 )
@@ -27,7 +27,7 @@ readonly BAZEL7_PACKAGES=(
 say() { printf 'setup.sh: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# Prints the packages this distribution needs; fails where apt is not the way.
+# Prints the packages for this distribution; fails on unsupported ones.
 packages() {
   local ID='' VERSION_ID=''
   # shellcheck source=/dev/null
@@ -40,9 +40,9 @@ packages() {
   esac
 }
 
-# Prints those of the packages given that are not installed.
+# Prints the given packages that are not installed.
 not_installed() {
-  # comm, since dpkg-query does not mention packages it has never heard of.
+  # Uses comm, because dpkg-query does not report unknown packages.
   comm -23 <(printf '%s\n' "$@" | sort) <(
     dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
       sed -n 's/^installed //p' | sort -u
@@ -57,7 +57,7 @@ install_packages() {
   local as_root=()
   if ((EUID != 0)); then
     sudo -n true 2>/dev/null ||
-      die "needs root to install packages: run it as root, or 'sudo ./setup.sh'"
+      die "root is needed to install packages: run 'sudo ./setup.sh'"
     as_root=(sudo -n)
   fi
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive
@@ -67,7 +67,7 @@ install_packages() {
     die "apt-get could not install ${missing[*]}"
 }
 
-# Prints what the build needs and this machine lacks, for any distribution.
+# Prints what is missing for the build, on any distribution.
 missing_parts() {
   local part
   for part in bazel g++ pkg-config protoc grpc_cpp_plugin python3 umoci; do
@@ -76,9 +76,9 @@ missing_parts() {
   for part in absl_any_invocable absl_status benchmark gmock gtest grpc++ \
     libevent_core libevent_extra libzstd nlohmann_json protobuf spdlog; do
     pkg-config --exists "${part}" 2>/dev/null ||
-      echo "the development files of ${part} (known to pkg-config)"
+      echo "the development files of ${part} (as seen by pkg-config)"
   done
-  python3 -c 'import yaml' 2>/dev/null || echo "Python's module yaml"
+  python3 -c 'import yaml' 2>/dev/null || echo "the Python module yaml"
   for part in grpcpp/ext/{channelz_service_plugin,proto_server_reflection_plugin}.h; do
     [[ -e "/usr/include/${part}" ]] || echo "the header /usr/include/${part}"
   done
@@ -91,10 +91,10 @@ missing_parts() {
   done
 }
 
-# Debian's Bazel 4.2.3 says "no_version".
+# Debian's Bazel 4.2.3 reports "no_version".
 bazel_is_7() { [[ "$(bazel --version 2>/dev/null)" == 'bazel '[7-9]* ]]; }
 
-# Changes whenever a library does, so that Bazel asks pkg-config again.
+# Changes with the libraries, so that Bazel runs pkg-config again.
 libraries_fingerprint() {
   {
     pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json protobuf spdlog absl_base
@@ -102,17 +102,17 @@ libraries_fingerprint() {
   } | cksum | cut -d' ' -f1
 }
 
-# Prints the newest clang, which no build needs but --config=clang.
+# Prints the newest clang, which only --config=clang needs.
 newest_clang() { compgen -c clang | grep -E '^clang(-[0-9]+)?$' | sort -V | tail -n 1; }
 
 write_bazelrc() {
   local new clang
   new="$(
-    echo '# Written by setup.sh for the Bazel and the libraries of this machine.'
+    echo '# Written by setup.sh for the Bazel and libraries of this machine.'
     if bazel_is_7; then
       echo 'common --noenable_bzlmod --enable_workspace'
     fi
-    # With these, gcc no longer takes the constant expressions of newer Abseil.
+    # These checks make gcc reject constant expressions in newer Abseil.
     if pkg-config --atleast-version=20240000 absl_base; then
       echo 'build:ubsan --copt=-fno-sanitize=nonnull-attribute,null,returns-nonnull-attribute'
     fi
@@ -123,7 +123,7 @@ write_bazelrc() {
   )"
   [[ -e .bazelrc.distro && "$(<.bazelrc.distro)" == "${new}" ]] && return
   printf '%s\n' "${new}" >.bazelrc.distro
-  # Under sudo the file is still the caller's.
+  # Under sudo, the file belongs to the caller.
   if [[ -n "${SUDO_UID:-}" ]]; then
     chown "${SUDO_UID}:${SUDO_GID:-0}" .bazelrc.distro
   fi
@@ -137,12 +137,12 @@ main() {
   fi
   mapfile -t missing < <(missing_parts)
   if ((${#missing[@]})); then
-    say "before echod can be built, this machine needs what follows (only on Debian 12, 13 and testing does setup.sh install it)"
+    say "the build of echod needs the following; setup.sh installs it only on Debian 12, 13 and testing"
     printf '  %s\n' "${missing[@]}" >&2
     exit 1
   fi
   write_bazelrc
-  say "ready: bazel run //:echod, bazel test //..."
+  say "ready; next: bazel run //:echod, or bazel test //..."
 }
 
 main "$@"

@@ -24,22 +24,23 @@
 #include "tests/support/server_process.h"
 
 ABSL_FLAG(int, rounds, 7,
-          "How often each pair of servers is measured, by turns. Default: 7.");
+          "The number of rounds for each pair of servers. Default: 7.");
 ABSL_FLAG(absl::Duration, duration, absl::Seconds(2),
-          "How long each server has the load in each round, in turns of a "
-          "fraction of it. Default: 2s.");
-ABSL_FLAG(std::string, only, "",
-          "Measure only the cases whose names contain this. Default: all.");
+          "The time under load per server and round, divided into several "
+          "turns. Default: 2s.");
+ABSL_FLAG(
+    std::string, only, "",
+    "Measure only the cases whose names contain this text. Default: all.");
 ABSL_FLAG(std::string, sections, "speed,tutorial,neighbours,memory,features",
-          "What to measure, with commas between: speed (against bare epoll), "
+          "What to measure, separated by commas: speed (against bare epoll), "
           "tutorial (the tutorial's server against bare epoll), neighbours "
-          "(latency beside connections that stream, or never read), memory (of "
-          "connections at rest), features (what they cost in system calls, "
-          "instructions, counted with strace and valgrind, and CPU time). "
+          "(latency beside connections that stream or never read), memory (of "
+          "idle connections), features (their cost in system calls and "
+          "instructions, counted with strace and valgrind, and in CPU time). "
           "Default: all of them.");
 
 ABSL_FLAG(std::string, baseline, "",
-          "Another build of echod, by its absolute path, to compare the speed "
+          "The absolute path of another build of echod to compare the speed "
           "with. Default: a bare epoll loop.");
 
 namespace echod::bench {
@@ -52,7 +53,7 @@ struct Case {
   std::string name;
   LoadOptions load;
   int workers = 1;
-  double target = 0;  // at least; the reference's CPU time over echod's
+  double target = 0;  // minimum of the reference's CPU time over echod's
 };
 
 std::vector<Case> Cases() {
@@ -99,8 +100,8 @@ double Median(std::vector<double> values) {
                                 : (values[middle - 1] + values[middle]) / 2;
 }
 
-// The server on one CPU, the load on another; where the server has several
-// workers, or there is but one CPU, wherever the kernel wants them.
+// Runs the server on one CPU and the load on another. With several workers, or
+// on a single CPU, the kernel places them.
 void Place(Subject& subject, int workers) {
   const unsigned cpus = std::thread::hardware_concurrency();
   cpu_set_t set;
@@ -128,10 +129,10 @@ Series Compare(Subject subject, Subject reference, const Case& each,
   load.duration = absl::GetFlag(FLAGS_duration);
   Place(subject, each.workers);
   Place(reference, each.workers);
-  // To connect thousands takes longer than a turn is.
+  // Connecting thousands of clients takes longer than a turn.
   const int turns = load.connections > 1000 ? 1 : 4;
   for (int round = 0; round < rounds; ++round) {
-    // Who goes first does so in every other round.
+    // The order alternates between rounds.
     const bool swapped = round % 2 == 1;
     auto [ours, theirs] =
         MeasureByTurns(swapped ? reference : subject,
@@ -172,7 +173,7 @@ void Print(const std::string& line) {
   std::fflush(stdout);
 }
 
-// It has one thread, and loses bytes when connections come and go in numbers.
+// It has one thread, and loses bytes when many connections open and close.
 bool TutorialCanDo(const Case& each) {
   return each.workers == 1 && each.load.connections <= 1000 &&
          each.load.requests_per_connection == 0;
@@ -192,7 +193,7 @@ void CompareSpeed(const std::string& title, bool tutorial) {
       reference = Echod(mode, each.workers);
       reference.program = baseline;
     }
-    // What tutorials do is known well enough by fewer.
+    // Fewer rounds suffice for the tutorial's server.
     const int rounds = absl::GetFlag(FLAGS_rounds);
     const Series series = Compare(
         tutorial ? Reference("tutorial", mode, 1) : Echod(mode, each.workers),
@@ -208,9 +209,9 @@ void CompareSpeed(const std::string& title, bool tutorial) {
 void ShowNeighbours() {
   constexpr int kLimit = 256 * 1024;
   Print(absl::StrFormat(
-      "\n99th percentile of latency of 100 connections with 5,000 requests a "
-      "second,\non one worker, in us, and resident bytes for each of those "
-      "that never read;\nechod's limit is %d\n\n"
+      "\n99th percentile of latency, in us, of 100 connections with 5,000 "
+      "requests per second\nin total, on one worker, and resident bytes per "
+      "connection that never reads;\nechod's limit is %d\n\n"
       "| server | alone | beside one endless stream | beside 1,000 that never "
       "read | bytes |\n|---|---|---|---|---|\n",
       kLimit));
@@ -247,7 +248,7 @@ void ShowNeighbours() {
 void ShowMemory() {
   constexpr int kConnections = 19'000;
   Print(absl::StrFormat(
-      "\nResident bytes for each of %d connections at rest\n\n| server | raw | "
+      "\nResident bytes per idle connection, of %d\n\n| server | raw | "
       "line |\n|---|---|---|\n",
       kConnections));
   for (const bool ours : {true, false}) {
@@ -268,11 +269,12 @@ std::string OrUnknown(double value, int digits) {
 
 void ShowFeatures() {
   Print(
-      "\nWhat features cost: system calls and user instructions for each "
-      "request, and\nthe whole echod's CPU time over that server's\n\n"
+      "\nCost of features: system calls and user-mode instructions per "
+      "request, and\nthe CPU time of echod with all features, divided by that "
+      "server's\n\n"
       "| case | server | system calls | instructions | CPU |\n"
       "|---|---|---|---|---|\n");
-  // What to turn off again of what is on everywhere else.
+  // The features to disable; all others are enabled.
   struct Variant {
     std::string name;
     std::vector<std::string> flags;
@@ -287,8 +289,8 @@ void ShowFeatures() {
         "--max_total_connections=0"}},
   };
   for (const Case& each : Cases()) {
-    // One connection makes too few requests under valgrind, and more than a
-    // hundred show nothing else.
+    // A single connection makes too few requests under valgrind, and more than
+    // a hundred do not change the result.
     if (!Wanted(each) || each.workers > 1 || each.load.connections != 100) {
       continue;
     }
@@ -299,7 +301,7 @@ void ShowFeatures() {
       Place(subject, each.workers);
       const double calls = CountSystemCalls(subject, load);
       const double instructions = CountInstructions(subject, load);
-      // What it is for the reference is measured elsewhere.
+      // The reference is measured in another section.
       const bool compared =
           subject.program == whole.program && subject.flags != whole.flags;
       const int rounds =
@@ -337,11 +339,11 @@ int Main(int argc, char** argv) {
   RaiseDescriptorLimit();
 
   Print(
-      "Each figure is the median of the rounds, with the least and the "
-      "greatest.\nCPU: the reference's server CPU time for a request over "
-      "echod's; above 1 echod\nis cheaper. requests/s: echod's over the "
-      "reference's. load's CPU: the load\ngenerator's for a request over "
-      "the server's.\n");
+      "Each figure is the median of the rounds, with minimum and maximum.\n"
+      "CPU: CPU time per request of the reference server, divided by echod's; "
+      "above 1,\nechod is cheaper. requests/s: echod's divided by the "
+      "reference's. load's CPU: the\nload generator's CPU time per request, "
+      "divided by the server's.\n");
   if (Wanted("speed")) {
     CompareSpeed(absl::GetFlag(FLAGS_baseline).empty()
                      ? "echod against a bare epoll loop"

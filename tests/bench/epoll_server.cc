@@ -27,14 +27,14 @@ constexpr char kPrefix[] = "YOU SAID ";
 struct Connection {
   int fd = -1;
   bool at_end = false;   // the peer has closed its side
-  std::string partial;   // a line that is not complete
-  std::string unsent;    // while there is some, it is not read
+  std::string partial;   // a partial line
+  std::string unsent;    // while not empty, reading stops
   std::size_t sent = 0;  // of `unsent`
 };
 
 class EpollServer {
  public:
-  // `listen_fd` -1: it gets its connections from another.
+  // With `listen_fd` -1, it receives connections from another server.
   EpollServer(int listen_fd, bool line, std::vector<int> others = {})
       : listen_fd_(listen_fd),
         line_(line),
@@ -73,15 +73,15 @@ class EpollServer {
       if (fd < 0) return;
       auto connection = std::make_unique<Connection>();
       connection->fd = fd;
-      // From here on epoll's; Close deletes it.
+      // Owned by epoll from here; Close deletes it.
       epoll_event event = {.events = EPOLLIN,
                            .data = {.ptr = connection.release()}};
-      // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): epoll has it
+      // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): owned by epoll
       epoll_ctl(NextEpollFd(), EPOLL_CTL_ADD, fd, &event);
     }
   }
 
-  // Each thread's in turn.
+  // Each thread in turn.
   int NextEpollFd() {
     next_ = (next_ + 1) % (others_.size() + 1);
     return next_ == 0 ? epoll_fd_ : others_[next_ - 1];
@@ -178,7 +178,7 @@ class EpollServer {
 
   const int listen_fd_;
   const bool line_;
-  const std::vector<int> others_;  // of other threads, to deal connections to
+  const std::vector<int> others_;  // epoll descriptors of the other threads
   std::size_t next_ = 0;
   const int epoll_fd_;
   std::vector<char> buffer_;
@@ -191,8 +191,7 @@ void RunEpollServer(int listen_fd, bool line, int threads) {
   std::vector<int> others;
   std::vector<std::thread> running;
   for (int i = 1; i < threads; ++i) {
-    auto* const server =
-        new EpollServer(-1, line);  // lives as the process does
+    auto* const server = new EpollServer(-1, line);  // never destroyed
     others.push_back(server->epoll_fd());
     running.emplace_back([server] { server->Run(); });
   }

@@ -5,13 +5,13 @@
 
 namespace echod::bench {
 
-// A bare epoll loop: level-triggered, one recv, one send, and nothing else that
-// a server needs but that no byte is lost. No figures, no limits, no timers, no
-// names for its connections. It is what the bench measures against.
+// A bare epoll loop: level-triggered, one recv, one send. It loses no bytes,
+// and has no statistics, limits, timers or directory of its connections. The
+// reference for the bench.
 //
-// Accepts from `listen_fd`, non-blocking and borrowed, and deals the
-// connections out to `threads`, this one included. With `line` it answers lines
-// as echod does; else bytes. Never returns.
+// Accepts from `listen_fd`, which is non-blocking and borrowed, and distributes
+// the connections to `threads` threads, including this one. With `line`,
+// answers lines as echod does; otherwise returns bytes. Never returns.
 [[noreturn]] void RunEpollServer(int listen_fd, bool line, int threads);
 
 }  // namespace echod::bench

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What LINE mode costs without the kernel: answering lines of several lengths
+// The cost of LINE mode without the kernel: answering lines of various lengths
 // that arrive in one read.
 
 #include <benchmark/benchmark.h>
@@ -46,7 +46,7 @@ void AnswerLines(benchmark::State& state) {
 }
 BENCHMARK(AnswerLines)->Arg(2)->Arg(16)->Arg(64)->Arg(512)->Arg(4096);
 
-// A line that comes a byte at a time, as from a terminal without line
+// A line that arrives one byte at a time, as from a terminal without line
 // buffering.
 void AnswerBytewise(benchmark::State& state) {
   LineCodec codec;

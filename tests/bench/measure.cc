@@ -33,7 +33,7 @@ namespace {
 
 using testing::ServerProcess;
 
-// Reads the server's figures when the measured part begins and ends.
+// Reads the server's CPU time when the measured part starts and ends.
 class CpuObserver final : public load::LoadObserver {
  public:
   explicit CpuObserver(const ServerProcess& server) : server_(server) {}
@@ -70,7 +70,7 @@ load::LoadResult MustRun(const load::LoadOptions& options,
   return *std::move(result);
 }
 
-// A server that runs, and what the load has shown of it so far.
+// A running server, and its results so far.
 class Contender {
  public:
   explicit Contender(const Subject& subject)
@@ -114,8 +114,8 @@ bool Installed(const std::string& program) {
   return false;
 }
 
-// Runs the subject under a program that counts something and writes it to a
-// file when the subject has ended.
+// Runs the subject under a program that counts something, and writes the count
+// to a file when the subject exits.
 struct Count {
   double counted = 0;
   double requests = 0;
@@ -135,7 +135,7 @@ Count RunCounted(const Subject& subject, load::LoadOptions options,
     server.Signal(SIGTERM);
     server.WaitForExit();
   }
-  // A tracer may end after what it traced.
+  // A tracer may exit after the traced process.
   for (int i = 0; i < 1000; ++i) {
     std::ifstream in(file);
     count.counted = in ? parse(in) : 0;
@@ -146,8 +146,8 @@ Count RunCounted(const Subject& subject, load::LoadOptions options,
   return count;
 }
 
-// What the counted thing is per request, the start and the end of the process
-// taken off by a second and shorter run.
+// The count per request. A second, shorter run is subtracted to exclude startup
+// and shutdown.
 double CountPerRequest(const Subject& subject, load::LoadOptions options,
                        const std::vector<std::string>& wrapper,
                        const std::string& file,
@@ -192,7 +192,7 @@ std::pair<Measurement, Measurement> MeasureByTurns(const Subject& first,
   Contender other(second);
   load.duration /= turns;
   for (int turn = 0; turn < turns; ++turn) {
-    // Who went second goes on.
+    // The server that went second continues.
     (turn % 2 == 0 ? one : other).Run(load);
     (turn % 2 == 0 ? other : one).Run(load);
   }
@@ -216,7 +216,7 @@ double MeasureMemory(const Subject& subject, load::Mode mode, int connections) {
   load.server = server.echo_address();
   load.mode = mode;
   load::LoadObserver ignored;
-  // A little work first, so that what the process needs once is there.
+  // Some work first, so that one-time allocations are done.
   load.connections = 100;
   load.duration = absl::Milliseconds(200);
   MustRun(load, ignored);
@@ -249,7 +249,7 @@ Neighbours MeasureNeighbours(const Subject& subject) {
   Neighbours neighbours;
   neighbours.alone = p99();
   {
-    // Streams until it is told to stop.
+    // Streams until stopped.
     class Until final : public load::LoadObserver {
      public:
       bool Wait(absl::Duration time) override {
@@ -265,7 +265,7 @@ Neighbours MeasureNeighbours(const Subject& subject) {
     stream.pipeline = 16;
     stream.duration = absl::Minutes(5);
     std::thread streamer([&] {
-      // It is not to take the CPU from the load that is measured.
+      // Must not compete with the measured load for CPU time.
       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
       MustRun(stream, until);
     });
@@ -276,14 +276,14 @@ Neighbours MeasureNeighbours(const Subject& subject) {
   const std::int64_t before = server.ResidentBytes();
   std::vector<testing::TcpClient> stuck;
   for (int i = 0; i < kStuck; ++i) {
-    // By itself the kernel would have megabytes of buffers for each, run short
-    // of memory for TCP, and drop the others' segments.
+    // By default, the kernel would buffer megabytes per connection, run out of
+    // memory for TCP, and drop the segments of the others.
     stuck.push_back(server.Connect({.receive_buffer = 16 << 10,
                                     .send_buffer = 16 << 10,
                                     .max_segment = 1460}));
   }
   const std::string bytes(1 << 20, 'x');
-  // Until the server has not taken anything for a while.
+  // Until the server has stopped reading for a while.
   for (int rests = 0; rests < 3;) {
     std::size_t sent = 0;
     for (testing::TcpClient& client : stuck) sent += client.SendSome(bytes);
@@ -294,8 +294,8 @@ Neighbours MeasureNeighbours(const Subject& subject) {
       absl::SleepFor(absl::Milliseconds(50));
     }
   }
-  // At first the kernel probes each closed window five times a second, from
-  // both ends; it asks less and less often.
+  // Initially, both kernels probe each closed window five times per second, and
+  // then less and less often.
   absl::SleepFor(absl::Seconds(4));
   neighbours.beside_the_stuck = p99();
   neighbours.stuck_bytes =
@@ -306,7 +306,7 @@ Neighbours MeasureNeighbours(const Subject& subject) {
 double CountSystemCalls(const Subject& subject, const load::LoadOptions& load) {
   if (!Installed("strace")) return -1;
   const std::string file = ScratchFile("strace");
-  // -D: the subject is our child, and not the tracer.
+  // -D: makes the subject our child instead of the tracer.
   return CountPerRequest(subject, load,
                          {"strace", "-D", "-f", "-qq", "-c", "-o", file}, file,
                          [](std::istream& in) {

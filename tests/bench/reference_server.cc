@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the bench compares echod with. Takes the flags of echod that say where
-// to listen, so that it is started the same way.
+// The reference servers of the bench. Accepts echod's flags for addresses, so
+// that it can be started in the same way.
 
 #include <cstdio>
 #include <string>

@@ -23,7 +23,7 @@ void OnLines(bufferevent* bev, void* /*unused*/) {
   std::size_t length = 0;
   while (char* const line =
              evbuffer_readln(input, &length, EVBUFFER_EOL_CRLF)) {
-    // Tutorials print it all with one %s; but the load has NULs in its lines.
+    // Tutorials use a single %s, but the load's lines contain NULs.
     evbuffer_add_printf(output, "YOU SAID ");
     evbuffer_add(output, line, length);
     evbuffer_add(output, "\n", 1);
@@ -60,7 +60,7 @@ void RunTutorialServer(int listen_fd, bool line) {
                                      EV_READ | EV_PERSIST, OnAccept, &server);
   event_add(accepting, nullptr);
   event_base_dispatch(server.base);
-  std::abort();  // there is always an event
+  std::abort();  // not reached: there is always an event
 }
 
 }  // namespace echod::bench

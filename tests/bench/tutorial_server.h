@@ -5,11 +5,11 @@
 
 namespace echod::bench {
 
-// What tutorials do with libevent: a bufferevent for each connection, and a
-// read callback that moves what came from its input to its output, or answers
-// each line with evbuffer_add_printf. Shows what echod's ways are worth.
+// A libevent server as in tutorials: one bufferevent per connection, and a read
+// callback that moves input to output, or answers each line with
+// evbuffer_add_printf. Shows the effect of echod's design.
 //
-// Accepts from `listen_fd`, non-blocking and borrowed. Never returns.
+// Accepts from `listen_fd`, which is non-blocking and borrowed. Never returns.
 [[noreturn]] void RunTutorialServer(int listen_fd, bool line);
 
 }  // namespace echod::bench

@@ -18,7 +18,7 @@
 
 namespace echod::e2e {
 
-// The generated client of a server's admin API.
+// The generated client of the admin API.
 class AdminClient {
  public:
   using Stub = admin::v1::AdminService::Stub;
@@ -31,7 +31,7 @@ class AdminClient {
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   Stub& stub() { return *stub_; }
 
-  // Calls a method; RPCs that hang fail.
+  // Calls a method, with a deadline.
   template <typename Request, typename Response>
   grpc::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                  const Request&, Response*),
@@ -71,8 +71,8 @@ class AdminClient {
   std::unique_ptr<Stub> stub_;
 };
 
-// The reason of an error's google.rpc.ErrorInfo; empty when it has none, or it
-// is not of the domain `echod`.
+// The reason in an error's google.rpc.ErrorInfo; empty if it has none, or one
+// of another domain than `echod`.
 inline std::string Reason(const grpc::Status& status) {
   google::rpc::Status rich;
   rich.ParseFromString(status.error_details());
@@ -85,7 +85,7 @@ inline std::string Reason(const grpc::Status& status) {
   return "";
 }
 
-// The field that an error's google.rpc.BadRequest names.
+// The field in an error's google.rpc.BadRequest.
 inline std::string Field(const grpc::Status& status) {
   google::rpc::Status rich;
   rich.ParseFromString(status.error_details());

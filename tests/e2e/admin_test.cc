@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The admin API of the real program, through the generated client.
+// The admin API of the real program, with the generated client.
 
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -57,8 +57,7 @@ TEST(AdminTest, CountsExactly) {
   ASSERT_EQ(first.WaitForEnd(), End::kEof);
   TcpClient second = server.Connect();
   ASSERT_TRUE(Echoes(second, "three"));
-  // An answer is counted when the kernel has it, and the client may have it
-  // before.
+  // The client may receive an answer before the server counts it.
   ASSERT_TRUE(Eventually([&] {
     return admin.Stats().total().bytes_sent_total() >= 13 + 13 + 15;
   }));
@@ -155,7 +154,7 @@ TEST(AdminTest, ShowsAndClosesOneConnection) {
   EXPECT_EQ(Field(bad), "name");
 }
 
-// gRPC itself answers these; docs/admin_api.md says how.
+// gRPC itself answers these; see docs/admin_api.md.
 TEST(AdminTest, RequestsThatAreNoMessageAreUnimplemented) {
   const ServerProcess server;
   const AdminClient admin(server);
@@ -174,14 +173,14 @@ TEST(AdminTest, RequestsThatAreNoMessageAreUnimplemented) {
   EXPECT_EQ(status.error_details(), "");
 }
 
-// A crowd of admin clients takes a quarter of the descriptors at most, and when
-// it has gone, others are served: gRPC's own listener would never accept again.
+// Admin clients take at most a quarter of the descriptors, and when they leave,
+// new ones are served. gRPC's own listener would never accept again.
 TEST(AdminTest, ACrowdLeavesDescriptorsToEchoClients) {
   const ServerProcess server(
       {.flags = {"--workers=1"}, .descriptor_limit = 64});
   const SocketAddress address = *SocketAddress::Parse(server.admin_address());
   std::vector<TcpClient> crowd;
-  // More than there are descriptors for.
+  // More than the descriptors allow.
   for (int i = 0; i < 64; ++i) {
     crowd.push_back(*TcpClient::Connect(address));
   }
@@ -192,7 +191,7 @@ TEST(AdminTest, ACrowdLeavesDescriptorsToEchoClients) {
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() +
                        std::chrono::seconds(30));
-  // The server may not have seen all of them go yet.
+  // The server may not have noticed all closes yet.
   context.set_wait_for_ready(true);
   admin::v1::Server answer;
   const grpc::Status status =

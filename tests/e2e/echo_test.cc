@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The echo path of the real program, where it takes a process of its own to
-// tell: its memory, its descriptors, its CPU time, and a lot of bytes.
+// The echo path of the real program, for what needs a separate process: memory,
+// descriptors, CPU time, and large amounts of data.
 
 #include <sys/resource.h>
 
@@ -45,7 +45,7 @@ TEST(EchoTest, EchoesAHundredMegabytesThroughAHalfClose) {
     const ServerProcess server({lines ? "--mode=line" : "--mode=raw"});
     std::string expected = sent;
     if (lines) {
-      // No line is ended but where the answer expects it.
+      // No newline except where the expected answer has one.
       for (char& byte : sent) {
         if (byte == '\n' || byte == '\r') byte = ' ';
       }
@@ -109,7 +109,7 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
       clients.push_back(server.Connect({.receive_buffer = 16 << 10}));
     }
     [[maybe_unused]] const std::int64_t before = server.ResidentBytes();
-    // Empty lines: in line mode ten bytes come of each.
+    // Empty lines: in line mode each is answered with ten bytes.
     const std::string bytes(1 << 20, '\n');
     const auto paused = [&] {
       return admin.Stats().total().read_pauses_total() >= kConnections;
@@ -120,16 +120,16 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
       return sent == 0 && paused();
     }));
     const admin::v1::Stats stats = admin.Stats();
-    // The answer to the last line may just not fit.
+    // The answer to the last line may exceed the limit.
     const std::int64_t most = kLimit + 10;
     EXPECT_LE(stats.total().bytes_buffered(), kConnections * most);
     EXPECT_GT(stats.total().bytes_buffered(), kConnections * kLimit / 2);
-#ifdef NDEBUG  // a sanitizer's allocator takes its own share
-    // Beside them what the process needs once: buffers of workers, and of RPCs.
+#ifdef NDEBUG  // a sanitizer's allocator needs more memory
+    // In addition, fixed costs: the buffers of workers and RPCs.
     EXPECT_LT(server.ResidentBytes() - before,
               kConnections * kLimit + (4 << 20));
 #endif
-    // Whoever reads gets everything.
+    // Clients that read receive everything.
     const std::int64_t received = stats.total().bytes_received_total();
     std::int64_t echoed = 0;
     for (TcpClient& client : clients) {
@@ -144,10 +144,11 @@ TEST(EchoTest, PeersThatDoNotReadCostNoMoreThanTheLimitEach) {
   }
 }
 
-#ifdef NDEBUG  // a sanitizer keeps what is freed
+#ifdef NDEBUG  // sanitizers keep freed memory
 TEST(EchoTest, NothingGrowsWithTheConnectionsThatComeAndGo) {
   const ServerProcess server({"--mode=raw"});
-  // Some that talk, and one whose output waits, until all is given back.
+  // Some active clients, and one with pending output, until all memory is
+  // freed.
   const std::string bytes(16 << 20, 'x');
   const auto come_and_go = [&](int times) {
     for (int i = 0; i < times; ++i) {
@@ -172,10 +173,10 @@ TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   constexpr int kDescriptors = 128;
   const ServerProcess server({.flags = {}, .descriptor_limit = kDescriptors});
   std::vector<TcpClient> clients;
-  // More than it has descriptors for; the kernel completes their handshakes.
+  // More than it has descriptors for. The kernel completes their handshakes.
   for (int i = 0; i < kDescriptors; ++i) clients.push_back(server.Connect());
   ASSERT_TRUE(Echoes(clients.front(), "let in"));
-  // Now of all times the operator must get in.
+  // Operators must get in especially now.
   AdminClient admin(server);
   ASSERT_TRUE(Eventually(
       [&] { return admin.Stats().total().accept_errors_total() > 0; }));
@@ -184,8 +185,8 @@ TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   EXPECT_LT(active, kDescriptors);
   ASSERT_TRUE(Echoes(clients.front(), "established ones go on"));
 
-  // The back-off grows to a second; several tries later it has used next to
-  // nothing. Waiting for the count is waiting for the time.
+  // The back-off grows to a second; after several tries echod has used almost
+  // no CPU time. Waiting for the count takes that long.
   const absl::Duration cpu_before = server.CpuTime();
   const std::int64_t errors_before =
       admin.Stats().total().accept_errors_total();
@@ -208,7 +209,7 @@ TEST(EchoTest, RunningOutOfDescriptorsDoesNotSpinAndPasses) {
   const double cpu = absl::ToDoubleSeconds(server.CpuTime() - cpu_before);
   EXPECT_LT(cpu, 0.05 * elapsed + 0.1) << "in " << elapsed << " s";
 
-  // Those who waited come in as soon as others leave.
+  // Waiting clients are accepted as soon as others leave.
   TcpClient& last = clients.back();
   ASSERT_TRUE(last.Send("waiting\n"));
   for (int i = 0; i < kDescriptors / 2; ++i) {

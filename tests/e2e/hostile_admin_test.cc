@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Admin clients that mean ill, against the real program: they hurt neither
-// other admin clients nor echoes, nor does the process grow.
+// Hostile admin clients against the real program: they harm neither other admin
+// clients nor echo clients, and the process does not grow.
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -43,8 +43,8 @@ constexpr int kAttackers = 4;
 constexpr int kRounds = 20;
 [[maybe_unused]] constexpr std::int64_t kMostResident = 128 * 1024 * 1024;
 
-// Calls that are cancelled at once, or never looked at, until the server closes
-// the connection; then again.
+// Sends calls that are cancelled immediately, or never read, until the server
+// closes the connection; then starts again.
 void Attack(const SocketAddress& admin, bool cancels,
             const std::atomic<bool>& stop) {
   std::string flood = Http2Hello();
@@ -71,7 +71,7 @@ TEST(HostileAdminTest, FloodsHurtNobody) {
   }
   std::int64_t rejected = 0;
   for (int round = 0; round < kRounds || rejected < kAttackers; ++round) {
-    // On a connection of its own, since new ones must get through.
+    // On a new connection, because those must be accepted.
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     const auto stub =
@@ -88,7 +88,7 @@ TEST(HostileAdminTest, FloodsHurtNobody) {
     const auto& reasons = stats.admin().connections_rejected_total();
     rejected = reasons.at("stream_resets") + reasons.at("open_streams");
     ASSERT_TRUE(Echoes(client, "during"));
-#ifdef NDEBUG  // a sanitizer's allocator takes its own share
+#ifdef NDEBUG  // a sanitizer's allocator needs more memory
     ASSERT_LT(server.ResidentBytes(), kMostResident);
 #endif
   }
@@ -100,7 +100,7 @@ TEST(HostileAdminTest, FloodsHurtNobody) {
   EXPECT_EQ(server.WaitForExit(absl::Seconds(10)), 0);
 }
 
-// A few bytes of each request, and much that nobody waits for between them.
+// A few bytes of each request, with large amounts of unrelated data in between.
 TEST(HostileAdminTest, RequestsThatNeverEndHoldLittle) {
   ServerProcess server;
   constexpr std::uint8_t kEndHeaders = 0x4;
@@ -112,7 +112,7 @@ TEST(HostileAdminTest, RequestsThatNeverEndHoldLittle) {
     absl::StrAppend(&hello,
                     Http2Frame(Http2FrameType::kHeaders, kEndHeaders, stream,
                                CallHeaders("GetConnection")),
-                    // The beginning of a message of 60 KiB.
+                    // The start of a message of 60 KiB.
                     Http2Frame(Http2FrameType::kData, 0, stream,
                                absl::string_view("\0\0\0\xf0\0", 5)));
     absl::StrAppend(

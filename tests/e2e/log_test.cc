@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What happens when standard error is not the file that takes everything, and
-// what libraries write to it.
+// Standard error that blocks or fails, and messages from libraries.
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -33,7 +32,7 @@ using testing::RunEchod;
 using testing::ServerProcess;
 using testing::TcpClient;
 
-// A pipe for a server's standard error.
+// A pipe as a server's standard error.
 struct Pipe {
   Pipe() {
     int ends[2] = {};
@@ -42,7 +41,7 @@ struct Pipe {
     writer = UniqueFd(ends[1]);
   }
 
-  // So that not another byte fits.
+  // Fills the pipe completely.
   void Fill() const {
     fcntl(writer.get(), F_SETFL, O_NONBLOCK);
     while (write(writer.get(), "....", 4) > 0) {
@@ -54,7 +53,7 @@ struct Pipe {
     return [fd = writer.get()] { dup2(fd, STDERR_FILENO); };
   }
 
-  // Reads until a line has `text` in it; false at the end.
+  // Reads until a line contains `text`. False at end of file.
   bool ReadUntil(absl::string_view text) {
     char bytes[65536];
     while (!absl::StrContains(seen, text)) {
@@ -76,7 +75,7 @@ void ExpectEcho(const ServerProcess& server) {
   EXPECT_EQ(client.Read(13), "YOU SAID one\n");
 }
 
-// Logs more than any queue should hold.
+// Logs more than the queue can hold.
 void LogALot(const ServerProcess& server) {
   for (int i = 0; i < 6'000; ++i) server.Connect();
 }
@@ -146,7 +145,7 @@ TEST(LogTest, WhyItCannotRunWaitsForNobodyForLong) {
   EXPECT_EQ(RunEchod({"--workers=two"}, pipe.AsStandardError()).exit_status, 2);
 }
 
-// Its sockets would get the numbers, and its clients the log.
+// Otherwise its sockets would get these numbers, and its clients the log.
 TEST(LogTest, StreamsThatAreClosedAreTaken) {
   ServerProcess server({.flags = {"--log_level=debug"}, .in_child = [] {
                           for (int fd = 0; fd <= 2; ++fd) close(fd);
@@ -171,7 +170,8 @@ TEST(LogTest, AMessageIsOneLineOfPrintableText) {
       << finished.err;
 }
 
-// One request that gRPC cannot parse, and complains of with the client's bytes.
+// A request that gRPC cannot parse; its error message contains the client's
+// bytes.
 std::string BadRequest(absl::string_view value) {
   const auto frame = [](char type, char flags, char stream,
                         absl::string_view payload) {
@@ -195,7 +195,7 @@ void SendBadRequest(const ServerProcess& server) {
   TcpClient client =
       *TcpClient::Connect(*SocketAddress::Parse(server.admin_address()));
   ASSERT_TRUE(client.Send(BadRequest("\x1b[31mred")));
-  // Its settings come first; then it answers the request.
+  // Its SETTINGS come first, then the answer.
   client.FinishSending();
   client.ReadToEnd();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The port of the running program changes under load.
+// Port changes under load.
 
 #include <atomic>
 #include <cstdint>
@@ -29,7 +29,7 @@ using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
 
-// A port that was free a moment ago: it belonged to a server that has ended.
+// A port that was free recently: it belonged to a server that has exited.
 int FreePort() { return ServerProcess().echo_address().port(); }
 
 SocketAddress Loopback(int port) {
@@ -37,7 +37,7 @@ SocketAddress Loopback(int port) {
                                   static_cast<std::uint16_t>(port));
 }
 
-// Connections that stream verified bytes until they are told to stop.
+// Connections that stream and verify bytes until stopped.
 class Load {
  public:
   Load(const ServerProcess& server, int connections, int threads) {
@@ -66,7 +66,7 @@ class Load {
   }
   ~Load() { Stop(); }
 
-  // Returns the failures.
+  // Returns the number of failures.
   int Stop() {
     stop_ = true;
     for (std::thread& thread : threads_) {
@@ -105,7 +105,7 @@ TEST(PortChangeTest, LosesNothingOfTwoHundredStreams) {
         << "the port file follows";
     load.WaitForRounds(8);
   }
-  // All of them, once the clients above are gone.
+  // All of them, after the clients above have left.
   EXPECT_TRUE(Eventually(
       [&] { return admin.Stats().total().connections_active() == 200; }));
   EXPECT_EQ(load.Stop(), 0);
@@ -177,8 +177,8 @@ TEST(PortChangeTest, OfTwoWhoRaceOnOneEtagExactlyOneWins) {
   EXPECT_EQ(aborted, 3);
 }
 
-// Out of descriptors, part of those who have connected wait in the old socket's
-// queue. The change waits for them, and leaves none behind.
+// Without descriptors, some clients wait in the old socket's accept queue. The
+// change waits for them and loses none.
 TEST(PortChangeTest, LeavesNobodyInTheOldQueueWhenDescriptorsHaveRunOut) {
   const ServerProcess server(
       {.flags = {"--workers=1"}, .descriptor_limit = 64});
@@ -196,7 +196,7 @@ TEST(PortChangeTest, LeavesNobodyInTheOldQueueWhenDescriptorsHaveRunOut) {
     EXPECT_TRUE(status.ok()) << status.error_message();
   });
   EXPECT_TRUE(Eventually([&] { return admin.Listener().generation() == 2; }));
-  // Those who are in make room, each after it was served.
+  // Accepted clients leave after they were served, and make room.
   for (std::size_t i = 0; i < clients.size(); ++i) {
     EXPECT_TRUE(Echoes(clients[i], absl::StrCat("client ", i)));
     clients[i].FinishSending();
@@ -220,7 +220,7 @@ TEST(PortChangeTest, EndsThoseWhoCameLateToTheOldSocketToo) {
   request.mutable_drain()->set_mode(admin::v1::DrainPolicy::MODE_RESET);
   admin::v1::Listener listener;
   ASSERT_TRUE(admin.Call(&Stub::UpdateListener, request, &listener).ok());
-  // The queue got in when the first were gone, and had to go as well.
+  // Queued clients were accepted when the first left, and were drained, too.
   for (TcpClient& client : clients) EXPECT_EQ(client.WaitForEnd(), End::kReset);
   EXPECT_EQ(admin.Stats().total().connections_active(), 0);
 }
@@ -240,7 +240,7 @@ TEST(PortChangeTest, SettingsChangeInPlace) {
   ASSERT_TRUE(client.Send("12345\n"));
   EXPECT_EQ(client.ReadToEnd(), "ERROR line exceeds 4 bytes\n");
 
-  // The mode is for new connections.
+  // The mode applies to new connections.
   TcpClient before = server.Connect();
   ASSERT_TRUE(Echoes(before, "1"));
   request.mutable_listener()->clear_max_line_bytes();

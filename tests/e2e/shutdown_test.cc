@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How the program ends: signals, drains, exit statuses.
+// Shutdown: signals, drains, exit statuses.
 
 #include <atomic>
 #include <csignal>
@@ -31,7 +31,7 @@ using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 
-// Follows the server's health on a stream of its own.
+// Watches the server's health on a stream.
 class HealthWatch {
  public:
   HealthWatch(AdminClient& admin, const std::string& service)
@@ -79,7 +79,7 @@ TEST_P(SignalTest, DrainsAndEndsWithZero) {
 INSTANTIATE_TEST_SUITE_P(Signals, SignalTest,
                          ::testing::Values(SIGTERM, SIGINT, SIGHUP, SIGQUIT));
 
-// A shell and the kernel both send one when a terminal closes.
+// When a terminal closes, both the shell and the kernel send one.
 TEST(ShutdownTest, HangingUpTwiceCutsNobodyOff) {
   ServerProcess server;
   TcpClient client = server.Connect();
@@ -90,7 +90,7 @@ TEST(ShutdownTest, HangingUpTwiceCutsNobodyOff) {
   TcpClient idle = server.Connect();
   ASSERT_TRUE(Echoes(idle, "one"));
   server.Signal(SIGHUP);
-  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has begun
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has started
   idle.FinishSending();
   server.Signal(SIGHUP);
   server.Signal(SIGTERM);
@@ -100,7 +100,7 @@ TEST(ShutdownTest, HangingUpTwiceCutsNobodyOff) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
-// The process sets itself an alarm while it drains; others may send one, too.
+// The process sets an alarm while it drains; others may send SIGALRM, too.
 TEST(ShutdownTest, AlarmsFromOutsideCutNobodyOff) {
   ServerProcess server;
   TcpClient client = server.Connect();
@@ -111,11 +111,11 @@ TEST(ShutdownTest, AlarmsFromOutsideCutNobodyOff) {
   TcpClient idle = server.Connect();
   ASSERT_TRUE(Echoes(idle, "one"));
   server.Signal(SIGTERM);
-  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has begun
+  EXPECT_EQ(idle.WaitForEnd(), End::kEof);  // the drain has started
   idle.FinishSending();
   for (int i = 0; i < 5; ++i) {
     server.Signal(SIGALRM);
-    // It has been handled when the server answers.
+    // The signal has been handled when the server answers.
     EXPECT_EQ(admin.Stats().total().connections_accepted_total(), 2);
   }
   ASSERT_TRUE(client.Send("a line\n"));
@@ -217,8 +217,8 @@ TEST(ShutdownTest, ASignalDoesNotCutShortTheDrainThatAnOperatorHasBegun) {
                         admin::v1::DrainServerRequest(), &drained)
                   .ok());
   server.Signal(SIGTERM);
-  // Its listener closes a tenth of a second after the drain has begun; a server
-  // that had stopped at once would have reset the connection by then.
+  // The listener closes 100 ms after the drain has started. A server that
+  // stopped immediately would have reset the connection by then.
   ASSERT_TRUE(Eventually(
       [&] { return !TcpClient::Connect(server.echo_address()).has_value(); }));
   ASSERT_TRUE(client.Send("a line\n"));
@@ -227,14 +227,14 @@ TEST(ShutdownTest, ASignalDoesNotCutShortTheDrainThatAnOperatorHasBegun) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
-// Each of five thousand busy connections gets every answer whole, and a FIN.
+// Each of five thousand busy connections receives complete answers and a FIN.
 TEST(ShutdownTest, ADrainUnderLoadLosesNoByte) {
   constexpr int kThreads = 8;
   constexpr int kConnectionsEach = 625;
   ServerProcess server({"--mode=raw"});
   std::atomic<int> rounds{0};
-  std::atomic<int> cut{0};     // answers that came in part, or wrong
-  std::atomic<int> resets{0};  // ends that were no FIN
+  std::atomic<int> cut{0};     // partial or wrong answers
+  std::atomic<int> resets{0};  // connections that did not end with a FIN
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
@@ -243,8 +243,8 @@ TEST(ShutdownTest, ADrainUnderLoadLosesNoByte) {
         clients.push_back(server.Connect());
       }
       for (int round = 0; !clients.empty(); ++round) {
-        // What comes back is what was sent, until the FIN, which may come in
-        // place of an answer but not within one.
+        // Until the FIN, the client receives what it sent. The FIN may replace
+        // an answer, but must not interrupt one.
         const std::string sent = absl::StrCat("message ", round, ";");
         std::set<int> ended;
         for (TcpClient& client : clients) client.Send(sent);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// How the program starts, refuses to start, and answers --help.
+// Startup, failure to start, and --help.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -35,7 +35,7 @@ int Lines(const std::string& text) {
   return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
 }
 
-// Sends itself a signal that is still pending when the program begins.
+// Sends itself a signal that is still pending when the program starts.
 void PendingSignal(int signal) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -131,10 +131,9 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// A sanitizer needs descriptors of its own to end, and terabytes of address
-// space.
+// Sanitizers need descriptors to exit, and terabytes of address space.
 #ifdef NDEBUG
-// Enough of them, but whoever started it has left most of them open.
+// Enough descriptors, but the parent process has left most of them open.
 TEST(StartupTest, TooManyInheritedDescriptorsAreAnError) {
   constexpr int kLimit = 256;
   for (int left = 1; left < 24; ++left) {
@@ -206,7 +205,7 @@ TEST(StartupTest, ThePortFileMayBeStandardOutput) {
 
 class EarlySignalTest : public ::testing::TestWithParam<int> {};
 
-// As the first process of a container, echod would never get it otherwise.
+// Otherwise echod would never receive it as the first process of a container.
 TEST_P(EarlySignalTest, DrainsAsSoonAsItIsReady) {
   const Finished finished =
       RunEchod({"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},

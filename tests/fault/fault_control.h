@@ -9,8 +9,8 @@
 
 namespace echod::testing {
 
-// The calls of the C library that can be made to fail: all by which echod and
-// libevent ask the system for something that it may refuse.
+// The C library functions that can be made to fail: all those with which echod
+// and libevent request resources that the system may refuse.
 #define ECHOD_FAULT_CALLS(CALL) \
   CALL(accept4)                 \
   CALL(bind)                    \
@@ -69,23 +69,23 @@ constexpr const char* kFaultCallNames[kFaultCallCount] = {
 #undef ECHOD_FAULT_NAME
 };
 
-// The file of this name, in the environment, is a FaultControl.
+// The environment variable with the path of the file that holds a FaultControl.
 inline constexpr char kFaultControlVariable[] = "ECHOD_FAULT_CONTROL";
 
-// What a test and the process under test share, in a mapped file. All zero is
-// no fault. Only calls of the server's own and of libevent's count and fail,
-// not those from inside gRPC's libraries.
+// Shared between a test and the process under test, in a mapped file. All zero:
+// no fault. Only calls from the server and from libevent count and fail, not
+// those from gRPC's libraries.
 struct FaultControl {
   // Written by the test, the fields before `armed`.
   std::atomic<int> call;             // FaultCall
   std::atomic<int> error;            // an errno
-  std::atomic<std::int64_t> passes;  // so many calls succeed before
-  std::atomic<std::int64_t> fails;   // then so many fail
-  char thread[16];  // only on threads whose names begin so; "": on any
+  std::atomic<std::int64_t> passes;  // this many calls succeed first
+  std::atomic<std::int64_t> fails;   // then this many fail
+  char thread[16];  // prefix of the thread's name; "": any thread
   std::atomic<bool> armed;
 
   // Written by the process.
-  std::atomic<std::int64_t> failed;                 // calls made to fail
+  std::atomic<std::int64_t> failed;                 // calls that failed
   std::atomic<std::int64_t> seen[kFaultCallCount];  // calls made
 };
 

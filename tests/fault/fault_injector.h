@@ -13,7 +13,7 @@
 
 namespace echod::testing {
 
-// Makes system calls of a program fail while it runs: see FaultControl. For one
+// Makes system calls of a running program fail; see FaultControl. For one
 // process at a time.
 class FaultInjector {
  public:
@@ -23,9 +23,9 @@ class FaultInjector {
   struct Fault {
     FaultCall call;
     int error;                      // an errno
-    std::int64_t passes = 0;        // so many calls succeed before
-    std::int64_t fails = kForGood;  // then so many fail
-    absl::string_view thread;       // only on threads whose names begin so
+    std::int64_t passes = 0;        // this many calls succeed first
+    std::int64_t fails = kForGood;  // then this many fail
+    absl::string_view thread;       // prefix of the thread's name
   };
 
   FaultInjector();
@@ -33,15 +33,15 @@ class FaultInjector {
   FaultInjector(const FaultInjector&) = delete;
   FaultInjector& operator=(const FaultInjector&) = delete;
 
-  // In a new process, before its program is executed: puts that under this
-  // injector. Borrows the injector.
+  // Call in a new process before exec: puts the program under this injector.
+  // Borrows the injector.
   std::function<void()> Enter() const;
 
-  // From now on this fault, in place of any before.
+  // Activates this fault, and replaces the previous one.
   void Arm(const Fault& fault);
   void Disarm();
 
-  // Calls that have been made to fail since the last Arm.
+  // Calls that have failed since the last Arm.
   std::int64_t failed() const { return control_->failed.load(); }
   // Calls that the process has made since it started.
   std::int64_t seen(FaultCall call) const {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A library for LD_PRELOAD: stands before the C library's calls, and lets the
-// one that a FaultControl names fail. Without one it only passes calls on.
+// A library for LD_PRELOAD that intercepts C library functions, and makes the
+// one that a FaultControl selects fail. Without a FaultControl it passes calls
+// through.
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -34,7 +35,7 @@
 namespace echod::testing {
 namespace {
 
-// Where the code of libraries lies whose calls are left alone.
+// The address ranges of libraries whose calls pass through.
 struct Range {
   std::uintptr_t begin;
   std::uintptr_t end;
@@ -93,7 +94,7 @@ bool OnNamedThread(const FaultControl& control) {
   return std::strncmp(name, control.thread, std::strlen(control.thread)) == 0;
 }
 
-// Whether the call that `caller` makes is to fail; with errno then.
+// Whether the call from `caller` must fail; sets errno if so.
 bool Fails(FaultCall call, void* caller) {
   const Shim& shim = TheShim();
   FaultControl* const control = shim.control;
@@ -116,7 +117,7 @@ bool Fails(FaultCall call, void* caller) {
 }  // namespace
 }  // namespace echod::testing
 
-// glibc's headers say noexcept of some of these, and give others attributes.
+// glibc declares some of these noexcept, and others with attributes.
 #pragma GCC diagnostic ignored "-Wmissing-declarations"
 #pragma GCC diagnostic ignored "-Wattributes"
 
@@ -189,7 +190,7 @@ ECHOD_FAULT(ssize_t, write, (int fd, const void* from, std::size_t size),
 ECHOD_FAULT(ssize_t, writev, (int fd, const iovec* from, int count),
             (fd, from, count))
 
-// Those that take what they need: at most one argument more.
+// Variadic functions, with at most one optional argument.
 #define ECHOD_FAULT_VARIADIC(name, parameters, last, ...)                  \
   extern "C" int name parameters {                                         \
     if (echod::testing::Fails(echod::testing::kFault_##name,               \
@@ -212,7 +213,7 @@ ECHOD_FAULT_VARIADIC(open, (const char* path, int flags, ...), flags, path,
 ECHOD_FAULT_VARIADIC(openat, (int at, const char* path, int flags, ...), flags,
                      at, path, flags)
 
-// Returns its error.
+// Returns the error instead of setting errno.
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* how,
                               void* (*run)(void*), void* argument) {
   if (echod::testing::Fails(echod::testing::kFault_pthread_create,

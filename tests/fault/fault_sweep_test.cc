@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Goes through every call by which the server asks the system for something,
-// and lets each fail in turn, once and for good, at every place where a short
-// life of the server makes it. Whatever fails, the process neither aborts nor
-// hangs, its exit status says what happened, and one failure costs at most the
-// connection that it met.
+// Makes each call with which the server requests resources fail in turn, once
+// and permanently, at every place where a short run of the server makes it.
+// Whatever fails, the process neither aborts nor hangs, its exit status is
+// correct, and a single failure affects at most one connection.
 
 #include <algorithm>
 #include <array>
@@ -33,7 +32,7 @@ namespace {
 using e2e::AdminClient;
 using Counts = std::array<std::int64_t, kFaultCallCount>;
 
-// What each call may fail with, when nothing is wrong with its arguments.
+// The errors that each call can return for valid arguments.
 int LikelyError(FaultCall call) {
   switch (call) {
     case kFault_accept4:
@@ -70,14 +69,14 @@ int LikelyError(FaultCall call) {
   }
 }
 
-// When the fault begins.
+// When the fault starts.
 enum class Phase { kStart, kRun };
 
 struct Life {
   bool started = false;
-  bool served_at_last = false;  // a client that came after everything
+  bool served_at_last = false;  // a client that connected at the end
   int exit_status = -1;
-  Counts at_start = {};  // calls until it accepted
+  Counts at_start = {};  // calls until the server accepted
   Counts in_all = {};
 };
 
@@ -86,11 +85,11 @@ class FaultSweepTest
  protected:
   static constexpr absl::Duration kPatience = absl::Seconds(10);
 
-  // A server's life, with at most one fault.
+  // Runs a server with at most one fault.
   Life Live(const std::optional<FaultInjector::Fault>& fault) {
     FaultInjector injector;
     const auto [phase, call] = GetParam();
-    // Nothing has to succeed where the fault stays.
+    // Nothing has to succeed under a permanent fault.
     const bool stays =
         fault.has_value() && fault->fails == FaultInjector::kForGood;
     const TcpClient::Options client = {
@@ -108,7 +107,7 @@ class FaultSweepTest
       AdminClient admin(server);
       if (fault.has_value() && phase == Phase::kRun) injector.Arm(*fault);
       const SocketAddress at_last = Exercise(server, admin, client, stays);
-      // The fault may meet one of them.
+      // The fault may affect one of them.
       life.served_at_last = Serves(at_last, client) || Serves(at_last, client);
       server.Signal(SIGTERM);
     }
@@ -134,8 +133,9 @@ class FaultSweepTest
            client->Read(4) == "ping";
   }
 
-  // A little of everything that a server does. What fails of it is not looked
-  // at: the fault may have met it. Returns where the server says it accepts.
+  // Exercises everything that a server does. Ignores failures, because the
+  // fault may have caused them. Returns the address on which the server
+  // accepts.
   static SocketAddress Exercise(ServerProcess& server, AdminClient& admin,
                                 const TcpClient::Options& options, bool stays) {
     const SocketAddress address = server.echo_address();
@@ -187,7 +187,7 @@ TEST_P(FaultSweepTest, NeitherAbortsNorHangs) {
   const std::int64_t places = phase == Phase::kStart
                                   ? well.at_start[index]
                                   : well.in_all[index] - well.at_start[index];
-  if (places == 0) return;  // the server does not make it then
+  if (places == 0) return;  // the server does not make this call
 
   FaultInjector::Fault fault = {.call = call, .error = LikelyError(call)};
   constexpr std::int64_t kMostPlaces = 40;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the real program does when the system refuses what it asks for: one test
-// for each way that has gone wrong, or could easily.
+// The real program when the system refuses a resource: one test per case that
+// has failed before, or easily could.
 
 #include <cerrno>
 #include <csignal>
@@ -32,7 +32,7 @@ class FaultTest : public ::testing::Test {
     return {.flags = flags, .in_child = injector_.Enter()};
   }
 
-  // Waits until a call has been made to fail.
+  // Waits until a call has failed.
   bool HasFailed() {
     return Eventually([this] { return injector_.failed() > 0; });
   }
@@ -40,7 +40,7 @@ class FaultTest : public ::testing::Test {
   FaultInjector injector_;
 };
 
-// What health checks say, or nothing when they get no answer.
+// The health status, or nullopt if there is no answer.
 std::optional<HealthCheckResponse::ServingStatus> Health(AdminClient& admin) {
   const auto stub = grpc::health::v1::Health::NewStub(admin.channel());
   grpc::ClientContext context;
@@ -52,7 +52,7 @@ std::optional<HealthCheckResponse::ServingStatus> Health(AdminClient& admin) {
   return response.status();
 }
 
-// The epoll watches of a user can be used up by another process of his.
+// Another process of the same user can exhaust the user's epoll watches.
 TEST_F(FaultTest, AConnectionThatCannotBeWatchedIsReset) {
   ServerProcess server(Options({"--workers=1"}));
   TcpClient before = server.Connect();
@@ -93,7 +93,7 @@ TEST_F(FaultTest, AcceptingThatIsForbiddenLeavesTheServerAlive) {
 class LoopFaultTest : public FaultTest,
                       public ::testing::WithParamInterface<std::string> {};
 
-// The loop of the main thread, and of another.
+// On the main thread, and on another.
 TEST_P(LoopFaultTest, ALoopThatFailsEndsTheServerWithOne) {
   ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
   TcpClient first = server.Connect();
@@ -115,7 +115,7 @@ TEST_P(LoopFaultTest, ALoopThatFailsEndsTheServerWithOne) {
 INSTANTIATE_TEST_SUITE_P(Loops, LoopFaultTest,
                          ::testing::Values("echod", "worker-1"));
 
-// Health says so while the connections of the others drain.
+// Health reports it while the connections of other workers drain.
 TEST_F(FaultTest, HealthFailsWithAWorker) {
   ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
   TcpClient lives = server.Connect();
@@ -157,7 +157,7 @@ TEST_F(FaultTest, AnAdminPlaneThatFailsEndsTheServerWithOne) {
   EXPECT_EQ(server.WaitForExit(), 1);
 }
 
-// A loop that hears nothing stands for whatever may hang.
+// A loop without events stands for anything that may hang.
 TEST_F(FaultTest, AProcessThatHangsEndsAfterTheDrainsDeadline) {
   ServerProcess server(Options({"--workers=2", "--drain_timeout=100ms"}));
   injector_.Arm({.call = kFault_eventfd_write, .error = EAGAIN});

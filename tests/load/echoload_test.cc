@@ -94,9 +94,9 @@ TEST(EcholoadTest, ItsStatusSaysThatNotEveryByteCameBack) {
 TEST(EcholoadTest, SaysInOneLineWhyItCannotRun) {
   for (const auto& [arguments, words] :
        std::vector<std::pair<std::vector<std::string>, std::string>>{
-           {{}, "say which server"},
-           {{"a:1", "b:2"}, "say which server, and only one"},
-           {{"nonsense"}, "is no host:port"},
+           {{}, "name one server"},
+           {{"a:1", "b:2"}, "name one server"},
+           {{"nonsense"}, "is not host:port"},
            {{"localhost:70000"}, "from 1 to 65535"},
            {{"localhost:0"}, "from 1 to 65535"},
            {{"localhost:http"}, "from 1 to 65535"},

@@ -12,14 +12,15 @@
 
 namespace echod::testing {
 
-// Says `line` in LINE mode, and tells whether the server answers as it should.
+// Sends `line` in LINE mode; returns whether the answer is right.
 inline bool Echoes(TcpClient& client, const std::string& line) {
   const std::string answer = absl::StrCat("YOU SAID ", line, "\n");
   return client.Send(absl::StrCat(line, "\n")) &&
          client.Read(answer.size()) == answer;
 }
 
-// Bytes that tell where they stand, so that a lost or doubled one shows.
+// Bytes that depend on their position, so that lost or repeated ones are
+// detected.
 inline std::string Pattern(std::size_t size) {
   std::string bytes(size, '\0');
   std::uint32_t state = 1;

@@ -11,8 +11,8 @@
 
 namespace echod::testing {
 
-// Asks until `condition` holds, for what no event tells of. False when it does
-// not for so long that something must be broken.
+// Polls until `condition` holds, for conditions without an event. False after a
+// generous timeout.
 inline bool Eventually(absl::FunctionRef<bool()> condition) {
   const absl::Time deadline = absl::Now() + absl::Seconds(60);
   while (!condition()) {

@@ -5,10 +5,10 @@
 
 namespace echod::testing {
 
-// Lets the system call `number` (SYS_…) fail with `error` on the calling thread
-// from now on, and on those that it starts: what a seccomp profile does, or a
-// limit that is used up. It cannot be taken back, so tests do it on a thread of
-// their own. False where the machine does not allow it.
+// Makes the system call `number` (SYS_…) fail with `error` on the calling
+// thread and on threads that it starts, as a seccomp profile or an exhausted
+// limit does. This cannot be undone, so call it on a separate thread. False if
+// the machine does not permit it.
 bool RefuseSystemCall(int number, int error);
 
 }  // namespace echod::testing

@@ -39,7 +39,7 @@ namespace {
 
 constexpr int kStartTimeoutMs = 60'000;
 
-// In a test the workspace is where Bazel says; `bazel run` starts in it.
+// Bazel tells tests where the workspace is; `bazel run` starts in it.
 std::string InWorkspace(const std::string& path) {
   const char* const sources = std::getenv("TEST_SRCDIR");
   if (sources == nullptr) return path;
@@ -94,13 +94,13 @@ std::string NewDirectory() {
   return path;
 }
 
-// The program's output goes to files: a pipe could fill up.
+// Files for the program's output, because a pipe could fill up.
 void RedirectTo(const std::string& path, int fd) {
   const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   dup2(file, fd);
 }
 
-// Lets every socket(AF_INET6, …) of this process fail from now on.
+// Makes every socket(AF_INET6, …) of this process fail from now on.
 void TurnIpv6Off() {
   sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -180,7 +180,7 @@ ServerProcess::ServerProcess(const Options& options)
     options.in_child();
   });
   pid_fd_ = OpenPidFd(pid_);
-  // Put in place by a rename, the file is whole.
+  // A rename puts the file in place, so it is complete.
   pollfd waits[] = {{.fd = watch.get(), .events = POLLIN},
                     {.fd = pid_fd_.get(), .events = POLLIN}};
   ECHOD_CHECK(poll(waits, 2, kStartTimeoutMs) > 0);

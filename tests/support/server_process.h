@@ -17,15 +17,15 @@
 
 namespace echod::testing {
 
-// A program that was run to its end.
+// The result of a program that has exited.
 struct Finished {
-  int exit_status = -1;  // -1: it was killed by a signal, or had to be
+  int exit_status = -1;  // -1: killed by a signal or after a timeout
   std::string out;
   std::string err;
 };
 
-// Runs a program of the workspace to its end, which must come soon. `in_child`
-// is called in the new process before the program is.
+// Runs a program of the workspace and waits until it exits, for a limited time.
+// `in_child` runs in the new process before the program.
 Finished RunProgram(
     const std::string& program, const std::vector<std::string>& arguments,
     const std::function<void()>& in_child = [] {});
@@ -35,30 +35,31 @@ inline Finished RunEchod(
   return RunProgram("echo/daemon/echod", flags, in_child);
 }
 
-// Adds `more` to `flags`, in place of those that `flags` has of the same names.
+// Adds `more` to `flags`, replacing flags with the same names.
 void SetFlags(std::vector<std::string>& flags,
               const std::vector<std::string>& more);
 
-// Limits the calling process to so many descriptors, for good.
+// Limits the calling process to `most` descriptors, permanently.
 void LimitDescriptors(std::uint64_t most);
 
-// The real echod, or another program that takes the same flags for its ports,
-// as a process of its own. It listens on loopback ports that the kernel chose,
-// and is killed with its parent if nothing else ends it.
+// The real echod, or another program with the same flags for its ports, as a
+// separate process. It listens on ephemeral loopback ports, and is killed with
+// its parent at the latest.
 class ServerProcess {
  public:
   struct Options {
     std::vector<std::string> flags;
     std::string program = "echo/daemon/echod";  // a path in the workspace
-    std::vector<std::string> wrapper;    // words before it, such as a tracer's
-    int cpu = -1;                        // the only one it may use; -1: any
-    std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE; 0: as it is
-    bool without_ipv6 = false;           // as on a host where IPv6 is off
-    bool may_fail = false;               // see started()
-    std::function<void()> in_child = [] {};  // called before the program is
+    std::vector<std::string>
+        wrapper;   // a command to run it under, such as a tracer
+    int cpu = -1;  // the only CPU to use; -1: any
+    std::uint64_t descriptor_limit = 0;      // RLIMIT_NOFILE; 0: unchanged
+    bool without_ipv6 = false;               // as on a host without IPv6
+    bool may_fail = false;                   // see started()
+    std::function<void()> in_child = [] {};  // runs before the program
   };
 
-  // Returns once everything accepts, or, where it may fail, the process ended.
+  // Returns when all ports accept or, with `may_fail`, the process has exited.
   explicit ServerProcess(const Options& options);
   explicit ServerProcess(const std::vector<std::string>& flags = {})
       : ServerProcess(Options{.flags = flags}) {}
@@ -66,10 +67,10 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
-  // Whether it accepts; if not it has ended, as WaitForExit says.
+  // Whether it accepts. If not, it has exited; see WaitForExit.
   bool started() const { return started_; }
   pid_t pid() const { return pid_; }
-  // From the port file, as it is now.
+  // Read from the current port file.
   SocketAddress echo_address() const;
   const std::string& admin_address() const { return admin_address_; }
   const std::string& port_file() const { return port_file_; }
@@ -78,16 +79,16 @@ class ServerProcess {
 
   void Signal(int signal) const;
 
-  // The exit status; -1 when it was killed, or did not end in time.
+  // Returns the exit status; -1 if it was killed or did not exit in time.
   int WaitForExit(absl::Duration timeout = absl::Seconds(30));
 
-  // The resident memory at this moment.
+  // The current resident memory.
   std::int64_t ResidentBytes() const;
-  // CPU time used so far by the threads that it has now.
+  // CPU time used so far by its current threads.
   absl::Duration CpuTime() const;
 
  private:
-  const std::string directory_;  // deleted with it
+  const std::string directory_;  // deleted by the destructor
   const std::string port_file_;
   std::string admin_address_;
   bool started_ = false;

@@ -15,46 +15,46 @@
 
 namespace echod::testing {
 
-// A blocking TCP client that gives up after a while, so that a test fails
-// rather than hangs. One thread reads and one may write.
+// A blocking TCP client with a timeout, so that tests fail instead of hanging.
+// One thread can read while another writes.
 class TcpClient {
  public:
   struct Options {
     int receive_buffer = 0;     // SO_RCVBUF in bytes; 0: the kernel's choice
     int send_buffer = 0;        // SO_SNDBUF
     int max_segment = 0;        // TCP_MAXSEG; 0: the kernel's choice
-    SocketAddress source = {};  // where from; 0.0.0.0:0: the kernel's choice
-    absl::Duration timeout = absl::Seconds(20);  // of each call that waits
+    SocketAddress source = {};  // local address; 0.0.0.0:0: the kernel's choice
+    absl::Duration timeout = absl::Seconds(20);  // of each blocking call
   };
 
-  // How the server's side of the conversation ended.
+  // How the server ended the connection.
   enum class End { kEof, kReset, kTimeout };
 
-  // Nothing when the server refuses.
+  // nullopt if the server refuses the connection.
   static std::optional<TcpClient> Connect(const SocketAddress& server,
                                           const Options& options);
   static std::optional<TcpClient> Connect(const SocketAddress& server) {
     return Connect(server, Options());
   }
 
-  // False when the connection broke, or the time was up.
+  // False if the connection failed or the timeout expired.
   bool Send(absl::string_view bytes);
-  // Sends a few bytes, of which the last is urgent data.
+  // Sends `bytes`, the last as urgent data.
   bool SendUrgent(absl::string_view bytes);
 
-  // Sends what the kernel takes without waiting, up to all of it.
+  // Sends as much as the kernel accepts without blocking. Returns how much.
   std::size_t SendSome(absl::string_view bytes);
 
-  // Exactly so many bytes, or fewer when the server ends before.
+  // Reads exactly `size` bytes, or fewer if the server closes before.
   std::string Read(std::size_t size);
 
-  // All that comes until the end, which `end` tells.
+  // Reads everything until the connection ends. `end` returns how.
   std::string ReadToEnd(End* end = nullptr);
 
-  // The end comes without another byte.
+  // Waits for the end, which must come without further bytes.
   End WaitForEnd();
 
-  void FinishSending();  // a FIN; reading goes on
+  void FinishSending();  // half-closes with a FIN
   void Reset();          // closes with a reset
   SocketAddress local() const { return LocalAddress(fd_.get()); }
   int fd() const { return fd_.get(); }
