@@ -44,9 +44,9 @@ struct AdminServerOptions {
 // Thread-safe, except for destruction.
 class AdminServer {
  public:
-  // Starts listening. Health is NOT_SERVING until StartServing. The objects that
-  // `data_plane` refers to outlive the server. Returns an error if the address
-  // is taken or not available.
+  // Starts listening. Health is NOT_SERVING until StartServing. The objects
+  // that `data_plane` refers to outlive the server. Returns an error if the
+  // address is taken or not available.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       AdminServerOptions options, DataPlane data_plane);
 
@@ -88,8 +88,8 @@ class AdminServer {
   IntrospectionService introspection_;
   // Passes connections to the server.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
-  // Destroyed in reverse order: the listener uses acceptor_, and the server uses
-  // the services.
+  // Destroyed in reverse order: the listener uses acceptor_, and the server
+  // uses the services.
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<AdminListener> listener_;
   Mutex shutdown_mutex_;
