@@ -1,4 +1,4 @@
-"""The project's C++ targets: compiler options, and who may see what."""
+"""Macros for the project's C++ targets, which set compiler options and visibility."""
 
 load("@rules_cc//cc:cc_binary.bzl", "cc_binary")
 load("@rules_cc//cc:cc_library.bzl", "cc_library")
@@ -11,8 +11,8 @@ def echod_cc_library(name, copts = [], visibility = None, **kwargs):
 
     Args:
       name: the library.
-      copts: options besides the project's.
-      visibility: instead of the room's, which rooms.bzl says.
+      copts: options in addition to the project's.
+      visibility: replaces the visibility of the room in rooms.bzl.
       **kwargs: passed to cc_library.
     """
     cc_library(
@@ -27,7 +27,7 @@ def echod_cc_binary(name, copts = [], **kwargs):
 
     Args:
       name: the binary.
-      copts: options besides the project's.
+      copts: options in addition to the project's.
       **kwargs: passed to cc_binary.
     """
     cc_binary(
@@ -42,8 +42,8 @@ def echod_cc_test(name, size = "small", copts = [], deps = [], **kwargs):
     Args:
       name: the test.
       size: as for cc_test.
-      copts: options besides the project's.
-      deps: besides GoogleTest with its main.
+      copts: options in addition to the project's.
+      deps: in addition to GoogleTest and its main.
       **kwargs: passed to cc_test.
     """
     cc_test(

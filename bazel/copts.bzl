@@ -1,12 +1,12 @@
-"""Compiler options of every first-party C++ target."""
+"""Compiler options of all first-party C++ targets."""
 
-# No blanket -Werror: a newer compiler's new warning must not break a build.
-# What is an error here is a bug on every compiler that knows it.
-# The C++ standard is in .bazelrc, since it must hold for every target.
+# Not -Werror for all warnings: new warnings of newer compilers must not break the
+# build. The warnings that are errors here indicate bugs on every compiler. The C++
+# standard is in .bazelrc, because it must apply to all targets.
 ECHOD_COPTS = [
     "-Wall",
     "-Wextra",
-    # Fields that are not named have defaults.
+    # Designated initializers may omit fields with defaults.
     "-Wno-missing-field-initializers",
     "-Wcast-qual",
     "-Wextra-semi",

@@ -1,8 +1,8 @@
-"""The rooms of the house, and which other rooms each may use.
+"""The rooms of the source tree, and which other rooms each may use.
 
 The macros in cc.bzl derive every library's visibility from this table, and
-.ci/check_layering checks the includes against it. docs/architecture.md says what
-each room holds.
+.ci/check_layering checks the includes against it. docs/architecture.md describes
+the contents of each room.
 """
 
 ROOMS = {
@@ -20,10 +20,10 @@ ROOMS = {
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
     "echo/daemon": ["admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
-    # Fakes and test servers. Tests may use them, and no library may.
+    # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
     "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],
-    # Tests of the whole program, and its tools.
+    # Tests of the whole program, and tools.
     "tests/support": ["echo/base"],
     "tests/e2e": ["admin/testing", "admin/transport", "echo/base", "proto", "tests/support"],
     "tests/fault": ["echo/base", "proto", "tests/e2e", "tests/support"],
@@ -31,11 +31,11 @@ ROOMS = {
     "tests/bench": ["echo/base", "echo/daemon", "echo/net", "echo/protocol", "tests/load", "tests/support"],
 }
 
-# What any room's tests may use besides.
+# Rooms that the tests of any room may use.
 TEST_ROOMS = ["admin/testing", "echo/testing", "tests/support"]
 
 def room_visibility(room):
-    """Who may use a room's libraries, as a list of packages.
+    """Returns the packages that may use a room's libraries.
 
     Args:
       room: the package, such as "echo/net".

@@ -1,25 +1,25 @@
 #!/bin/bash
-# Tries the documented way (setup.sh, build, test) on fresh Debian 12, 13 and
-# testing: a line PASS or FAIL each, and a log. By hand, as root; about 3 GB and
-# a few minutes of download and build each.
+# Runs setup.sh, the build and the tests on fresh Debian 12, 13 and testing. Prints
+# PASS or FAIL for each, and writes a log. Run it by hand, as root; each takes about
+# 3 GB and a few minutes to download and build.
 #
 #   bazel/try_distros.sh [FOLDER [SUITE...]]
 #
-# A FOLDER is kept, and what is installed there is used again the next time;
-# without one all happens in a temporary folder.
+# A FOLDER is kept and reused by the next run. Without one, the script uses a
+# temporary folder.
 set -euo pipefail
 
 SOURCE="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 readonly SOURCE
 
-# --- Inside a namespace of mounts and processes, both gone when this ends -----
+# --- Inside mount and PID namespaces, which end with this script --------------
 if [[ "${1:-}" == --inside ]]; then
   root="$2"
   mount --bind "${root}" "${root}"
   mount -t proc proc "${root}/proc"
   mount --rbind /sys "${root}/sys"
   mount --rbind /dev "${root}/dev"
-  # The host's proxies; nothing else of its environment.
+  # Only the host's proxies from its environment.
   proxies=()
   for name in http_proxy https_proxy no_proxy; do
     [[ -n "${!name:-}" ]] && proxies+=("${name}=${!name}")
@@ -32,7 +32,7 @@ if [[ "${1:-}" == --inside ]]; then
       ./setup.sh
       bazel build //...
       bazel test //...
-      # A second time there is nothing to do, and nothing is fetched.
+      # The second run must do nothing, and fetch nothing.
       ./setup.sh
     ' </dev/null
 fi
@@ -53,7 +53,7 @@ else
 fi
 (($#)) || set -- bookworm trixie testing
 
-# The host's mirror, else debootstrap's own choice.
+# The host's mirror, or debootstrap's default.
 # shellcheck disable=SC2016
 mirror="$(apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
   sed -n 's/^Debian|//p' | head -n 1 || true)"
@@ -65,7 +65,7 @@ try() {
     debootstrap --variant=minbase --include=ca-certificates "${suite}" "${root}" ${mirror:+"${mirror}"}
     touch "${root}/.ready"
   fi
-  # As the host resolves names and reaches the archive.
+  # Use the host's DNS and apt proxy.
   cp --dereference /etc/resolv.conf "${root}/etc/resolv.conf"
   apt-config dump | grep -E '^Acquire::(Check-|[^ ]*[Pp]roxy)' >"${root}/etc/apt/apt.conf.d/90host" || true
   rm -rf "${root}/src"
@@ -80,7 +80,7 @@ try() {
 failed=0
 for suite; do
   log="${folder}/${suite}.log"
-  # Not "if try": that would switch off errexit inside.
+  # Not "if try", which would disable errexit inside.
   set +e
   (set -e; try "${suite}") >"${log}" 2>&1
   result=$?
@@ -89,7 +89,7 @@ for suite; do
     echo "PASS ${suite}"
   else
     failed=1
-    echo "FAIL ${suite}, at the end of its log:"
+    echo "FAIL ${suite}; the end of its log:"
     tail -n 25 "${log}" | sed 's/^/  /'
   fi
 done

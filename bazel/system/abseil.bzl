@@ -1,10 +1,10 @@
-"""@com_google_absl//absl/<package>:<target>, out of the distribution's Abseil."""
+"""@com_google_absl//absl/<package>:<target>, from the distribution's Abseil."""
 
 load(":pkg_config.bzl", "module_flags")
 
 # Package -> Bazel target -> pkg-config module.
-# "?" marks what the oldest supported Abseil does not have: first-party code
-# does not use it, other people's may.
+# "?" marks targets that the oldest supported Abseil lacks. First-party code does not
+# use them; other code may.
 _TARGETS = {
     "algorithm": {
         "algorithm": "absl_algorithm",

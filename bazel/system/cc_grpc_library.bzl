@@ -8,8 +8,8 @@ load("@com_google_protobuf//bazel/common:proto_info.bzl", "ProtoInfo")
 load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 def _import_path(proto, info):
-    # How other protos import this file, which names the generated ones:
-    # its path below the proto root, be that virtual or a repository.
+    # The path by which other protos import this file, relative to the proto root
+    # (virtual or a repository). It determines the names of the generated files.
     path = proto.path
     for root in [info.proto_source_root, proto.root.path, proto.owner.workspace_root]:
         if root and root != "." and path.startswith(root + "/"):
@@ -103,7 +103,7 @@ def cc_grpc_library(name, srcs, deps, grpc_only = False, generate_mocks = False,
         name = name,
         srcs = [":%s_sources" % codegen],
         hdrs = [":%s_headers" % codegen],
-        # -isystem, so that generated code warns of nothing.
+        # -isystem suppresses warnings in generated code.
         includes = [codegen],
         deps = deps + [Label("//:grpc++")],
         **kwargs

@@ -2,7 +2,7 @@ load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 package(default_visibility = ["//visibility:public"])
 
-# As upstream, :gtest is gMock as well.
+# As upstream, :gtest includes gMock.
 cc_library(
     name = "gtest",
     testonly = True,

@@ -1,7 +1,7 @@
-"""Asks pkg-config, inside repository rules."""
+"""Runs pkg-config in repository rules."""
 
 def fail_missing(what):
-    """Stops the build with the one thing to do about it."""
+    """Stops the build, and says how to continue."""
     fail("\n\n%s is not installed: run ./setup.sh and build again.\n" % what)
 
 def find_program(rctx, name):
@@ -9,7 +9,7 @@ def find_program(rctx, name):
 
     Args:
       rctx: the repository context.
-      name: of the program.
+      name: the name of the program.
     Returns:
       its path.
     """
@@ -19,8 +19,8 @@ def find_program(rctx, name):
     return path
 
 def _dedupe(libs):
-    # pkg-config repeats libraries; only the last mention matters to a linker.
-    # What stands between --push-state and --pop-state keeps its order.
+    # pkg-config repeats libraries; a linker needs only the last occurrence.
+    # Options between --push-state and --pop-state keep their order.
     seen = {}
     kept = []
     for lib in reversed(libs):
@@ -32,19 +32,19 @@ def _dedupe(libs):
     return [lib for lib in reversed(kept)]
 
 def module_flags(rctx, modules, static = False, optional = False):
-    """What code that uses the pkg-config modules needs.
+    """Returns the flags for code that uses the pkg-config modules.
 
     Args:
       rctx: the repository context.
       modules: names of pkg-config modules.
-      static: whether to add what only a static link needs.
+      static: whether to add the flags for static linking.
       optional: whether to return None, not fail, when a module is missing.
     Returns:
       struct(defines, linkopts), lists of strings. Include paths are left out:
       the distributions install into /usr/include.
     """
 
-    # One call for all: old versions of pkg-config take a second each.
+    # A single call, because old versions of pkg-config take a second per call.
     result = rctx.execute(
         [find_program(rctx, "pkg-config"), "--cflags", "--libs"] +
         (["--static"] if static else []) + modules,
@@ -55,7 +55,7 @@ def module_flags(rctx, modules, static = False, optional = False):
         fail_missing("The library %s (as pkg-config calls it)" % " or ".join(modules))
     flags = [flag for flag in result.stdout.strip().split(" ") if flag]
 
-    # NOMINMAX means something on Windows only.
+    # NOMINMAX affects Windows only.
     return struct(
         defines = [f[2:] for f in flags if f.startswith("-D") and f != "-DNOMINMAX"],
         linkopts = _dedupe([

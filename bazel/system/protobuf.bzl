@@ -1,9 +1,9 @@
-"""@com_google_protobuf and @com_github_grpc_grpc, out of the distribution's packages."""
+"""@com_google_protobuf and @com_github_grpc_grpc, from the distribution's packages."""
 
 load(":pkg_config.bzl", "fail_missing", "find_program")
 load(":system_library.bzl", "substitutions")
 
-# The protos that come with protobuf and their imports, which are as stable.
+# The well-known protos of protobuf, and their imports. Both are stable.
 _WELL_KNOWN_PROTOS = {
     "any": [],
     "api": ["source_context", "type"],
@@ -52,7 +52,7 @@ def _protobuf_repository_impl(rctx):
     for rule in ["proto_library", "cc_proto_library"]:
         rctx.file("bazel/%s.bzl" % rule, _PASS_ON_RULE.format(rule = rule))
 
-    # Two files, since a global of the same name cannot be referred to.
+    # Two files, because a file cannot refer to a global with the same name.
     rctx.file("bazel/common/BUILD.bazel", "exports_files(glob([\"*.bzl\"]))\n")
     rctx.file("bazel/common/native.bzl", "NativeProtoInfo = ProtoInfo\n")
     rctx.file("bazel/common/proto_info.bzl", """load(":native.bzl", "NativeProtoInfo")

@@ -2,7 +2,7 @@ load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
 package(default_visibility = ["//visibility:public"])
 
-# The distributions link all of these into libprotobuf.
+# The distributions include all of these in libprotobuf.
 [
     cc_library(
         name = name,

@@ -1,4 +1,4 @@
-"""Every external repository of this workspace, out of the distribution's packages."""
+"""Every external repository of this workspace, from the distribution's packages."""
 
 load("//bazel:oci.bzl", "umoci_repository")
 load(":abseil.bzl", "abseil_repository")
@@ -6,7 +6,7 @@ load(":protobuf.bzl", "grpc_repository", "protobuf_repository")
 load(":rules.bzl", "coverage_tools_stub", "rules_repository")
 load(":system_library.bzl", "static_libraries", "system_library")
 
-# Where the packages put the rule sets. Some only Bazel 7 asks for.
+# Where the packages install the rule sets. Bazel 4 does not need all of them.
 _RULES = {
     "bazel_skylib": "/usr/share/bazel/tools/skylib",
     "rules_cc": "/usr/share/bazel/rules/cc",
@@ -57,10 +57,10 @@ def system_repositories():
 
     umoci_repository(name = "umoci")
 
-    # What static_binary links against in addition.
+    # Additional libraries for static_binary.
     static_libraries(
         name = "static_libraries",
         modules = ["grpc++", "libevent_core", "libevent_extra", "protobuf"],
-        # What newer archives need and their pkg-config files forget to say.
+        # Dependencies of newer archives that their pkg-config files omit.
         optional_modules = ["absl_check", "absl_log", "re2"],
     )

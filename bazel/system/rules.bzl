@@ -2,9 +2,9 @@
 
 load(":pkg_config.bzl", "fail_missing")
 
-# Bazel 4.2.3 of Debian 12 and 13 cannot load their own bazel-rules-cc, and has
-# no rules_shell. Repository -> folder -> the built-in rules to pass on, each
-# also in a file of its own.
+# Bazel 4.2.3 in Debian 12 and 13 cannot load their bazel-rules-cc, and has no
+# rules_shell. Repository -> folder -> the built-in rules to re-export, each also in a
+# separate file.
 _BUILT_IN = {
     "rules_cc": {"cc": [
         "cc_binary",
@@ -36,7 +36,7 @@ def _pass_on_built_in(rctx):
 def _rules_repository_impl(rctx):
     rctx.file("WORKSPACE", "workspace(name = \"%s\")\n" % rctx.name)
 
-    # The old Bazel cannot tell its version; it is known by what it lacks.
+    # The old Bazel does not report its version; detect it by a missing feature.
     if rctx.name in _BUILT_IN and not hasattr(rctx, "watch"):
         _pass_on_built_in(rctx)
         return
@@ -55,7 +55,7 @@ rules_repository = repository_rule(
 )
 
 def _coverage_tools_stub_impl(rctx):
-    rctx.file("BUILD.bazel", """# cc_test depends on these labels even when no coverage is asked for.
+    rctx.file("BUILD.bazel", """# cc_test depends on these labels even without coverage.
 filegroup(
     name = "coverage_report_generator",
     visibility = ["//visibility:public"],

@@ -1,7 +1,7 @@
 load("@rules_cc//cc:cc_library.bzl", "cc_library")
 
-# Header-only: the distributions have no archive for a static link, and what is
-# compiled here is what the sanitizers see. One source file uses it.
+# Header-only, because the distributions have no static archive, and the sanitizers
+# see only code compiled here. A single source file uses it.
 cc_library(
     name = "spdlog",
     defines = [

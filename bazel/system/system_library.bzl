@@ -3,7 +3,7 @@
 load(":pkg_config.bzl", "module_flags")
 
 def substitutions(rctx, modules):
-    """What fills in a BUILD file.
+    """Returns the substitutions for a BUILD file.
 
     Args:
       rctx: the repository context.
@@ -52,8 +52,8 @@ def _static_libraries_impl(rctx):
     ]
     rctx.file("BUILD.bazel", _STATIC_LIBRARIES % module_flags(rctx, modules, static = True).linkopts)
 
-# Archives refer to one another in circles, which shared libraries do not mind:
-# this is one target with all of them in one group, to link at the end.
+# Static archives have circular references, unlike shared libraries. This target puts
+# all of them in one group, to link at the end.
 static_libraries = repository_rule(
     implementation = _static_libraries_impl,
     attrs = {
