@@ -144,7 +144,7 @@ void AdminServer::Shutdown(absl::Duration timeout) {
     server_->Shutdown(
         gpr_time_from_millis(Milliseconds(timeout), GPR_TIMESPAN));
   }
-  // gRPC has waited for every RPC, so no answer is owed any more.
+  // gRPC has waited for all RPCs, so no answer is pending.
   answers_->Stop();
   if (listener_ != nullptr) listener_->Stop(kFlushTimeout);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The data plane's loops call the admin plane, and none of that calls gRPC: a
+// Calls from the data plane's loops to the admin plane must not call gRPC. The
 // test's own thread stands for a loop.
 
 #include <dlfcn.h>
@@ -32,8 +32,8 @@ std::atomic<int> calls_of_loops{0};
 
 }  // namespace
 
-// In place of gRPC's, for this program: all that a server sends goes through
-// it.
+// Replaces gRPC's function in this program. Everything that a server sends goes
+// through it.
 extern "C" grpc_call_error grpc_call_start_batch(grpc_call* call,
                                                  const grpc_op* ops,
                                                  size_t count, void* tag,

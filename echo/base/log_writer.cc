@@ -141,8 +141,8 @@ void LogWriter::WriteLines(absl::string_view lines, std::int64_t count) {
   unreported_ += count;
 }
 
-// Writes a notice about dropped lines before the next line. True if none is due
-// any more.
+// Writes the pending notice about dropped lines, if any. False if writing
+// fails.
 bool LogWriter::WriteNotice() {
   if (unreported_ == 0) return true;
   if (!WriteBytes(drop_notice_(unreported_))) return false;
