@@ -123,7 +123,7 @@ Reply<T> AdminService::FinishLater(ServerUnaryReactor* reactor,
   return Reply<T>([this, reactor, response, fill = std::move(fill),
                    error](absl::StatusOr<T> answer) mutable {
     answers_.Post([reactor, response, fill = std::move(fill), error,
-                   answer = std::move(answer)] {
+                   answer = std::move(answer)]() mutable {
       if (answer.ok()) *response = fill(*answer);
       reactor->Finish(ToGrpcStatus(error == nullptr ? answer.status()
                                                     : error(answer.status())));
@@ -288,10 +288,10 @@ ServerUnaryReactor* AdminService::ListConnections(
   auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
   reactor->Begin([this, reactor, response, query, key] {
     data_plane_.connections.ListConnections(
-        query, FinishLater<ConnectionPage>(reactor, response,
-                                           [key](const ConnectionPage& page) {
-                                             return PageToProto(page, key);
-                                           }));
+        query, FinishLater<ConnectionParts>(
+                   reactor, response, [key](ConnectionParts& parts) {
+                     return PageToProto(MergeParts(std::move(parts)), key);
+                   }));
   });
   return reactor;
 }

@@ -3,6 +3,7 @@
 #ifndef ADMIN_TESTING_FAKE_CONNECTION_CONTROL_H_
 #define ADMIN_TESTING_FAKE_CONNECTION_CONTROL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -45,22 +46,21 @@ class FakeConnectionControl final : public ConnectionControl {
   }
 
   void ListConnections(ConnectionQuery query,
-                       Reply<ConnectionPage> reply) override {
+                       Reply<ConnectionParts> reply) override {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       ++list_calls_;
     }
-    ConnectionPage page;
-    page.total = static_cast<std::int64_t>(infos.size());
-    for (auto it = infos.upper_bound(query.after); it != infos.end(); ++it) {
-      if (static_cast<int>(page.connections.size()) == query.limit) {
-        page.more = true;
-        break;
-      }
-      page.connections.push_back(it->second);
-      if (!query.with_tcp_info) page.connections.back().tcp_info.reset();
+    std::vector<ConnectionInfo> found;
+    for (auto it = infos.upper_bound(query.after);
+         it != infos.end() && static_cast<int>(found.size()) <= query.limit;
+         ++it) {
+      found.push_back(it->second);
+      if (!query.with_tcp_info) found.back().tcp_info.reset();
     }
-    reply(std::move(page));
+    reply(ConnectionParts{.workers = {std::move(found)},
+                          .limit = static_cast<std::size_t>(query.limit),
+                          .total = static_cast<std::int64_t>(infos.size())});
   }
 
   void GetConnection(std::uint64_t number,

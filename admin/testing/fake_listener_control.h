@@ -22,7 +22,7 @@ namespace echod {
 class FakeListenerControl final : public ListenerControl {
  public:
   std::map<std::string, ListenerInfo> infos;  // by id
-  absl::Status update_error;  // what UpdateListener answers, unless OK
+  absl::Status update_error;  // what changes are answered with, unless OK
 
   std::optional<ListenerUpdate> last_update() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -43,6 +43,21 @@ class FakeListenerControl final : public ListenerControl {
                           {.reason = "LISTENER_NOT_FOUND"});
     }
     return found->second;
+  }
+
+  void CreateListener(ListenerCreation creation,
+                      Reply<ListenerInfo> reply) override {
+    if (!update_error.ok()) return reply(update_error);
+    reply(ListenerInfo{.id = creation.id,
+                       .address = creation.address,
+                       .port = creation.port,
+                       .settings = creation.settings});
+  }
+
+  void DeleteListener(ListenerDeletion deletion,
+                      Reply<ListenerInfo> reply) override {
+    if (!update_error.ok()) return reply(update_error);
+    reply(GetListener(deletion.id));
   }
 
   void UpdateListener(ListenerUpdate update,

@@ -3,6 +3,7 @@
 #ifndef ECHO_CONTROL_CONNECTION_CONTROL_H_
 #define ECHO_CONTROL_CONNECTION_CONTROL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,19 @@ struct ConnectionPage {
   std::int64_t total = 0;                   // open connections in all
 };
 
+// The same page as the workers have found it.
+struct ConnectionParts {
+  // By worker; each by number, and one more than `limit` where there is one.
+  std::vector<std::vector<ConnectionInfo>> workers;
+  std::size_t limit = 0;
+  std::int64_t total = 0;  // open connections at this moment
+};
+
+// Makes one page of them. Takes time for each connection, so it is for whoever
+// consumes the Reply, on a thread of its own, and not for a loop's.
+// Thread-safe.
+ConnectionPage MergeParts(ConnectionParts parts);
+
 enum class CloseMode : std::uint8_t { kGraceful, kReset };
 
 // What the admin plane may ask of connections. Thread-safe; see data_plane.h
@@ -34,7 +48,7 @@ class ConnectionControl {
 
   // Each worker works in small batches, however many connections it has.
   virtual void ListConnections(ConnectionQuery query,
-                               Reply<ConnectionPage> reply) = 0;
+                               Reply<ConnectionParts> reply) = 0;
 
   virtual void GetConnection(std::uint64_t number,
                              Reply<ConnectionInfo> reply) = 0;

@@ -16,8 +16,8 @@
 
 namespace echod {
 
-// What happens to the connections of a listener's old socket when the listener
-// moves to a new one.
+// What happens to connections of a listener: to those of its old socket when it
+// moves to a new one, or to all of them when it is deleted.
 struct DrainPolicy {
   enum class Mode : std::uint8_t { kKeep, kGraceful, kReset };
   Mode mode = Mode::kKeep;
@@ -25,6 +25,26 @@ struct DrainPolicy {
   std::optional<absl::Duration> timeout;
   // The drains or resets are spread evenly over this time.
   absl::Duration spread = absl::ZeroDuration();
+};
+
+// A listener that is to be created.
+struct ListenerCreation {
+  // 1 to 63 lower-case letters, digits and hyphens; begins with a letter and
+  // does not end with a hyphen.
+  std::string id;
+  std::string address;  // without brackets
+  int port = 0;         // 0: chosen by the kernel
+  ListenerSettings settings;
+  bool validate_only = false;  // check everything, and change nothing
+};
+
+// A listener that is to be deleted.
+struct ListenerDeletion {
+  std::string id;
+  // If not empty, it is deleted only if it still has this etag.
+  std::string etag;
+  bool validate_only = false;  // check everything, and change nothing
+  DrainPolicy drain;
 };
 
 // A change to a listener. What is not set stays as it is.
@@ -70,9 +90,21 @@ class ListenerControl {
   virtual absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const = 0;
 
-  // Changes are made one after the other. admin.proto says what a change of
+  // Answers once the listener accepts. ALREADY_EXISTS if the id is taken, also
+  // by a listener that is being deleted and whose port still accepts.
+  virtual void CreateListener(ListenerCreation creation,
+                              Reply<ListenerInfo> reply) = 0;
+
+  // No change sees another one half done. admin.proto says what a change of
   // address does.
   virtual void UpdateListener(ListenerUpdate update,
+                              Reply<ListenerInfo> reply) = 0;
+
+  // Stops accepting. Answers once the port refuses and all connections that are
+  // to end immediately have begun to; the answer is the listener as it was when
+  // its port closed. From then on the id is free. Other connections continue,
+  // with the settings that they have.
+  virtual void DeleteListener(ListenerDeletion deletion,
                               Reply<ListenerInfo> reply) = 0;
 };
 

@@ -38,8 +38,9 @@ struct Stats {
   absl::Duration uptime;
   std::int64_t log_lines_dropped = 0;
   Counters total;
-  std::map<std::string, Counters> listeners;  // by listener id
-  std::vector<Counters> workers;              // by worker index
+  // By id, those that there are. Deleted ones count in the others only.
+  std::map<std::string, Counters> listeners;
+  std::vector<Counters> workers;  // by worker index
 };
 
 }  // namespace echod

@@ -147,8 +147,10 @@ class Daemon {
  private:
   EchoServerOptions Options() {
     EchoServerOptions options;
-    options.listen_address = config_.listen_address;
-    options.settings = config_.settings;
+    options.listeners = {{.id = "default",
+                          .address = config_.listen_address.Host(),
+                          .port = config_.listen_address.port(),
+                          .settings = config_.settings}};
     options.worker_count = config_.worker_count;
     options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;

@@ -21,9 +21,11 @@
 namespace echod {
 namespace {
 
+// What one acceptor takes of a turn, what all of a group take together, and
+// what each of them takes even where they are many.
 constexpr int kAcceptsPerTurn = 64;
-// A socket that closes soon takes those that wait in larger portions.
-constexpr int kAcceptsAtOnce = 1024;
+constexpr int kAcceptsOfGroupPerTurn = 256;
+constexpr int kLeastAcceptsPerTurn = 4;
 // A connection that died in the queue says nothing of the next one; several in
 // a row say that none can be accepted.
 constexpr int kFailuresBeforeBackOff = 8;
@@ -43,8 +45,13 @@ int DescriptorCeiling() {
 
 }  // namespace
 
+int AcceptorGroup::MostPerTurn() const {
+  return std::clamp(kAcceptsOfGroupPerTurn / std::max(acceptors_, 1),
+                    kLeastAcceptsPerTurn, kAcceptsPerTurn);
+}
+
 Acceptor::Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
-                   Descriptors descriptors)
+                   Descriptors descriptors, AcceptorGroup* group)
     : listening_(std::move(listening.fd)),
       address_(listening.address),
       callbacks_(std::move(callbacks)),
@@ -52,9 +59,15 @@ Acceptor::Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
                           &Acceptor::OnReadable, this)),
       retry_(loop, [this] { Retry(); }),
       descriptor_ceiling_(
-          descriptors == Descriptors::kAll ? INT_MAX : DescriptorCeiling()) {
+          descriptors == Descriptors::kAll ? INT_MAX : DescriptorCeiling()),
+      group_(group) {
   ECHOD_CHECK(readable_ != nullptr);
+  if (group_ != nullptr) group_->Join();
   Watch();
+}
+
+Acceptor::~Acceptor() {
+  if (group_ != nullptr) group_->Leave();
 }
 
 void Acceptor::Watch() {
@@ -65,29 +78,34 @@ void Acceptor::StopHandshakes() {
   handshakes_ = echod::StopHandshakes(listening_.get());
 }
 
-bool Acceptor::AcceptWaiting() {
-  if (HasRoom()) AcceptUpTo(kAcceptsAtOnce);
-  return !SomebodyWaits();
+Acceptor::Queue Acceptor::CheckQueue() {
+  if (!HasWaiting()) return Queue::kEmpty;
+  if (retry_.armed() && HasRoom()) {
+    retry_.Disarm();
+    Retry();
+    if (!HasWaiting()) return Queue::kEmpty;
+  }
+  return retry_.armed() ? Queue::kStuck : Queue::kMoving;
 }
 
-bool Acceptor::SomebodyWaits() const {
+bool Acceptor::HasWaiting() const {
   pollfd waiting = {.fd = listening_.get(), .events = POLLIN, .revents = 0};
   return poll(&waiting, 1, 0) > 0;
 }
 
 void Acceptor::OnReadable(evutil_socket_t /*fd*/, short /*what*/, void* self) {
-  static_cast<Acceptor*>(self)->AcceptUpTo(kAcceptsPerTurn);
+  static_cast<Acceptor*>(self)->AcceptBatch();
 }
 
-Acceptor::Outcome Acceptor::AcceptUpTo(int most) {
+void Acceptor::AcceptBatch() {
+  int left = group_ != nullptr ? group_->MostPerTurn() : kAcceptsPerTurn;
   Outcome outcome = Outcome::kAccepted;
-  for (int i = 0; i < most && (outcome == Outcome::kAccepted ||
-                               outcome == Outcome::kTryAgain);
-       ++i) {
+  while (left > 0 &&
+         (outcome == Outcome::kAccepted || outcome == Outcome::kTryAgain)) {
     outcome = AcceptOne();
+    --left;
   }
   callbacks_.on_accepted_all();
-  return outcome;
 }
 
 Acceptor::Outcome Acceptor::AcceptOne() {
@@ -147,7 +165,7 @@ void Acceptor::Retry() {
     return;
   }
   Watch();
-  AcceptUpTo(kAcceptsPerTurn);
+  AcceptBatch();
 }
 
 void Acceptor::BackOff(int error) {

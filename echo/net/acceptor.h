@@ -13,14 +13,28 @@
 
 namespace echod {
 
+// What the acceptors of one loop share: the more there are, the less each takes
+// of a turn. Belongs to the thread of the loop; outlives its acceptors.
+class AcceptorGroup {
+ public:
+  void Join() { ++acceptors_; }
+  void Leave() { --acceptors_; }
+
+  // How many connections each acceptor may accept in one turn of the loop.
+  int MostPerTurn() const;
+
+ private:
+  int acceptors_ = 0;
+};
+
 // Accepts connections from one listening socket, which it owns, and hands them
 // to a callback. Belongs to the thread of its loop.
 //
-// A turn of the loop accepts a bounded number, so that a burst starves nobody;
-// failed attempts count, too. When accepting keeps failing (no descriptor or
-// memory is left, or a policy forbids it), or the socket cannot be watched, the
-// socket would stay readable and the loop would spin: accepting stops, and is
-// tried again by timer, with back-off and one log line for the episode. It
+// A turn of the loop accepts a bounded number, so that a burst starves nothing
+// else; failed attempts count, too. When accepting keeps failing (no descriptor
+// or memory is left, or a policy forbids it), or the socket cannot be watched,
+// the socket would stay readable and the loop would spin: accepting stops, and
+// is tried again by timer, with back-off and one log line for the episode. It
 // may stop a little before descriptors run out, and leave the last of them to
 // the rest of the process.
 class Acceptor {
@@ -28,9 +42,9 @@ class Acceptor {
   struct Callbacks {
     // Gets each new socket, non-blocking.
     absl::AnyInvocable<void(UniqueFd, const SocketAddress&)> on_accept;
-    // Those that could be accepted in this turn have been.
+    // Called after the last on_accept of a turn.
     absl::AnyInvocable<void()> on_accepted_all;
-    // Is told of each failure to accept.
+    // Called after each failure to accept.
     absl::AnyInvocable<void()> on_error;
   };
 
@@ -38,9 +52,12 @@ class Acceptor {
   enum class Descriptors { kAllButTheLast, kAll };
 
   // `listening` comes from OpenListenSocket. Accepts from now on; where the
-  // system has no watch left for the socket, when it has one again.
+  // system has no watch left for the socket, when it has one again. `group` may
+  // be null: then nothing is shared.
   Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
-           Descriptors descriptors = Descriptors::kAllButTheLast);
+           Descriptors descriptors = Descriptors::kAllButTheLast,
+           AcceptorGroup* group = nullptr);
+  ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
@@ -49,16 +66,22 @@ class Acceptor {
 
   int fd() const { return listening_.get(); }
 
-  // Takes no new handshake any more; what is established, or about to be, is
-  // accepted still, until the Acceptor is destroyed.
+  // Answers no new handshake from now on. Connections that are established, or
+  // about to be, are still accepted, until the Acceptor is destroyed.
   void StopHandshakes();
 
-  // Accepts what waits at this moment, up to a bound. False when some of it has
-  // to go on waiting, most often since descriptors have run out.
-  bool AcceptWaiting();
+  // The connections that wait to be accepted.
+  enum class Queue {
+    kEmpty,
+    kMoving,  // each turn of the loop accepts a batch of them
+    kStuck,   // accepting fails, most often for want of descriptors
+  };
+  // Where accepting has failed, tries again first, for one batch, rather than
+  // when the back-off is over.
+  Queue CheckQueue();
 
-  // Whether somebody waits to be accepted.
-  bool SomebodyWaits() const;
+  // Whether connections wait to be accepted.
+  bool HasWaiting() const;
 
  private:
   enum class Outcome {
@@ -71,7 +94,7 @@ class Acceptor {
   static void OnReadable(evutil_socket_t fd, short what, void* self);
   Outcome AcceptOne();
   Outcome OnAcceptFailed(int error);
-  Outcome AcceptUpTo(int most);
+  void AcceptBatch();
   bool HasRoom() const;
   void Watch();
   void Retry();
@@ -83,6 +106,7 @@ class Acceptor {
   EventPtr readable_;
   Timer retry_;
   const int descriptor_ceiling_;  // connections are to have lower ones
+  AcceptorGroup* const group_;    // borrowed; may be null
   absl::Duration back_off_ = absl::ZeroDuration();  // zero: accepting
   HandshakeStop handshakes_ = HandshakeStop::kNone;
   int failures_in_a_row_ = 0;

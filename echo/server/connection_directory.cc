@@ -2,7 +2,6 @@
 
 #include "echo/server/connection_directory.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -11,19 +10,21 @@
 
 namespace echod {
 
-// A list that the workers have been asked for. The last of them to answer puts
-// the page together. When a worker ends before it answers, its job dies, the
-// last of them takes the page along, and the Reply says so. Thread-safe.
+// A list that the workers have been asked for. The last of them to answer hands
+// their parts over. When a worker ends before it answers, its job dies, the
+// last of them takes the list along, and the Reply says so. Thread-safe.
 class ConnectionDirectory::PageInProgress {
  public:
   PageInProgress(ConnectionDirectory& directory, const ConnectionQuery& query,
-                 Reply<ConnectionPage> reply)
+                 Reply<ConnectionParts> reply)
       : directory_(directory),
-        limit_(static_cast<std::size_t>(query.limit)),
         missing_(directory.workers_.size()),
-        parts_(directory.workers_.size()),
         reply_(std::move(reply)) {
-    for (const auto& worker : directory_.workers_) total_ += worker->load();
+    parts_.workers.resize(directory_.workers_.size());
+    parts_.limit = static_cast<std::size_t>(query.limit);
+    for (const auto& worker : directory_.workers_) {
+      parts_.total += worker->load();
+    }
   }
   PageInProgress(const PageInProgress&) = delete;
   PageInProgress& operator=(const PageInProgress&) = delete;
@@ -32,53 +33,27 @@ class ConnectionDirectory::PageInProgress {
   // What a worker has, by number, and one more than the page can take where it
   // has that.
   void Add(std::size_t worker, std::vector<ConnectionInfo> part) {
+    ConnectionParts all;
     {
       const MutexLock lock(mutex_);
-      parts_[worker] = std::move(part);
+      parts_.workers[worker] = std::move(part);
       if (--missing_ > 0) return;
+      all = std::move(parts_);
     }
-    reply_(Merge());
+    reply_(std::move(all));
   }
 
  private:
-  ConnectionPage Merge() {
-    const MutexLock lock(mutex_);
-    ConnectionPage page;
-    page.total = total_;
-    page.connections.reserve(limit_);
-    std::vector<std::size_t> next(parts_.size(), 0);
-    for (;;) {
-      ConnectionInfo* lowest = nullptr;
-      std::size_t from = 0;
-      for (std::size_t i = 0; i < parts_.size(); ++i) {
-        if (next[i] == parts_[i].size()) continue;
-        ConnectionInfo& candidate = parts_[i][next[i]];
-        if (lowest != nullptr && lowest->number < candidate.number) continue;
-        lowest = &candidate;
-        from = i;
-      }
-      if (lowest == nullptr) return page;
-      if (page.connections.size() == limit_) {
-        page.more = true;
-        return page;
-      }
-      page.connections.push_back(std::move(*lowest));
-      ++next[from];
-    }
-  }
-
   ConnectionDirectory& directory_;
-  const std::size_t limit_;
-  std::int64_t total_ = 0;
 
   Mutex mutex_;
   std::size_t missing_ ABSL_GUARDED_BY(mutex_);  // workers
-  std::vector<std::vector<ConnectionInfo>> parts_ ABSL_GUARDED_BY(mutex_);
-  Reply<ConnectionPage> reply_;  // for the last one only
+  ConnectionParts parts_ ABSL_GUARDED_BY(mutex_);
+  Reply<ConnectionParts> reply_;  // for the last one only
 };
 
 void ConnectionDirectory::List(const ConnectionQuery& query,
-                               Reply<ConnectionPage> reply) {
+                               Reply<ConnectionParts> reply) {
   {
     const MutexLock lock(mutex_);
     waiting_.push_back({.query = query, .reply = std::move(reply)});

@@ -19,9 +19,13 @@
 
 namespace echod {
 
-// Finds connections wherever they live: asks the workers, and puts their
-// answers together. No table is shared, and what a request asks of a worker is
-// work of its OperatorJobs: so nothing here holds a loop up. Thread-safe.
+// Finds connections wherever they live: asks the workers, and collects their
+// answers. No table is shared, and what a request asks of a worker is work of
+// its OperatorJobs, so nothing here holds a loop up. Thread-safe.
+//
+// A list is answered on the loop of the worker that was the last to answer. All
+// that happens there is that the parts are moved into the Reply; the consumer
+// of the Reply makes a page of them (MergeParts) on a thread of its own.
 class ConnectionDirectory {
  public:
   // The vector outlives the directory and does not change; when the directory
@@ -30,23 +34,23 @@ class ConnectionDirectory {
       const std::vector<std::unique_ptr<Worker>>& workers)
       : workers_(workers) {}
 
-  // A few lists are made at a time, since each holds a page for every worker;
-  // others wait, in the order in which they came.
-  void List(const ConnectionQuery& query, Reply<ConnectionPage> reply);
+  // A few lists are collected at a time, since each holds a page for every
+  // worker; the others wait, in the order in which they came.
+  void List(const ConnectionQuery& query, Reply<ConnectionParts> reply);
 
   // Calls `visit` with the connection, on its worker, and answers with what it
   // returns; NOT_FOUND when there is no such connection.
   using Visitor = std::function<ConnectionInfo(Connection&)>;
   void Visit(std::uint64_t number, Visitor visit, Reply<ConnectionInfo> reply);
 
-  // How many lists are made at a time.
+  // How many lists are collected at a time.
   static constexpr int kMostLists = 8;
 
  private:
   class PageInProgress;
   struct WaitingList {
     ConnectionQuery query;
-    Reply<ConnectionPage> reply;
+    Reply<ConnectionParts> reply;
   };
 
   void BeginLists();

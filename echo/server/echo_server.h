@@ -6,58 +6,52 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
-#include "echo/base/mutex.h"
-#include "echo/base/socket_address.h"
 #include "echo/control/connection_control.h"
 #include "echo/control/connection_info.h"
 #include "echo/control/listener_control.h"
-#include "echo/control/listener_settings.h"
 #include "echo/control/server_control.h"
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
 #include "echo/server/connection_directory.h"
-#include "echo/server/listener.h"
+#include "echo/server/listener_registry.h"
 #include "echo/server/request_limit.h"
 #include "echo/server/worker.h"
-#include "echo/session/listener_stats.h"
 
 namespace echod {
 
 struct EchoServerOptions {
-  std::string listener_id = "default";
-  SocketAddress listen_address;
-  ListenerSettings settings;
+  std::vector<ListenerCreation> listeners;  // that it starts with
   int worker_count = 1;
   // The most open connections of all listeners together. 0: no limit.
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
 
-  // Told on the main loop's thread; each may be empty.
-  // Whoever asked for the change is answered when everybody has let go of
-  // `hold`, on any thread.
+  // Called on the main loop's thread; each may be empty.
+  // Listeners have been created or deleted, or have moved. Whoever asked for
+  // the change is answered when nobody holds `hold` any more; it may be let go
+  // of on any thread.
   absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
       on_listeners_changed;
-  // The drain ends no later than so long from now. Told when it begins, and
+  // The drain ends no later than so long from now. Called when it begins, and
   // again when the connections begin to end.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };
 
 // The data plane: listeners on the main loop, connections on workers. It owns
-// the lifecycle: starting, serving, draining, stopped, and never back.
+// the workers and the lifecycle: starting, serving, draining, stopped, and
+// never back.
 //
 // Made, started, stopped and destroyed on the main loop's thread; what comes
 // from the interfaces is thread-safe.
@@ -72,9 +66,9 @@ class EchoServer final : public ListenerControl,
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;
 
-  // Starts the workers, binds, and accepts as soon as the main loop runs. Once.
-  // On an error nothing is left behind: RESOURCE_EXHAUSTED when the system
-  // refuses threads or loops, or what OpenListenSocket says.
+  // Starts the workers, creates the listeners, and accepts as soon as the main
+  // loop runs. Once. On an error nothing is left behind: RESOURCE_EXHAUSTED
+  // when the system refuses threads or loops, or what CreateListener says.
   absl::Status Start();
 
   // Begins the drain that ends in `on_stopped`. False when it has begun before.
@@ -91,12 +85,16 @@ class EchoServer final : public ListenerControl,
   std::vector<ListenerInfo> ListListeners() const override;
   absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const override;
+  void CreateListener(ListenerCreation creation,
+                      Reply<ListenerInfo> reply) override;
   void UpdateListener(ListenerUpdate update,
+                      Reply<ListenerInfo> reply) override;
+  void DeleteListener(ListenerDeletion deletion,
                       Reply<ListenerInfo> reply) override;
 
   // ConnectionControl.
   void ListConnections(ConnectionQuery query,
-                       Reply<ConnectionPage> reply) override;
+                       Reply<ConnectionParts> reply) override;
   void GetConnection(std::uint64_t number,
                      Reply<ConnectionInfo> reply) override;
   void CloseConnection(std::uint64_t number, CloseMode mode,
@@ -110,40 +108,27 @@ class EchoServer final : public ListenerControl,
  private:
   using State = ServerInfo::State;
 
-  // What readers on other threads see of the listeners.
-  struct PublishedListener {
-    ListenerInfo info;
-    std::shared_ptr<const ListenerStats> stats;
-  };
-  using PublishedListeners = std::map<std::string, PublishedListener>;
-
   // Main loop only.
   absl::Status StartWorkers();
   void OnWorkerFailed(int index, const absl::Status& failure);
-  void OnAccept(Listener& listener, Listener::Accepted accepted);
+  absl::Status CreateListeners();
+  void EndWorkers();
+  void OnAccept(AcceptedSocket accepted);
   bool HasRoom() const;
   // Gives the workers what was accepted for them in this turn: one wake-up for
   // each, however many that are.
   void HandOver();
   std::size_t LeastLoadedWorker();
-  void UpdateOnLoop(const ListenerUpdate& update, Reply<ListenerInfo> reply);
-  // Ends what came before the listener's `generation`, as `drain` says. Every
-  // worker holds `until_done` until it is.
-  void EndOldGenerations(const Listener& listener, std::int64_t generation,
-                         const DrainPolicy& drain,
-                         std::shared_ptr<void> until_done);
-  // What a spread drain holds until it is done; null when there are too many.
-  std::shared_ptr<void> BeginSpreadDrain();
+  // An operator's change to the listeners, for the main loop.
+  void Change(Reply<ListenerInfo> reply,
+              absl::AnyInvocable<void(Reply<ListenerInfo>)> change);
   void CloseListeners();
   void DrainConnections();
-  // A listener has closed, or the connections have begun to drain. The last
-  // step waits for the workers.
+  // The listeners have closed, or the connections have begun to drain. The last
+  // of the two steps waits for the workers.
   void OnDrainStep();
   // Connections that ended before they had what they were owed.
   std::int64_t CutOff() const;
-  void Publish();
-
-  std::shared_ptr<const PublishedListeners> Published() const;
 
   // Constant after construction, the hooks for the main loop only.
   EventLoop& main_loop_;
@@ -154,25 +139,22 @@ class EchoServer final : public ListenerControl,
 
   std::atomic<State> state_{State::kStarting};
 
-  mutable Mutex mutex_;
-  std::shared_ptr<const PublishedListeners> published_ ABSL_GUARDED_BY(mutex_);
-
   // Constant after Start.
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::vector<AcceptedSocket>> accepted_;  // by worker; main loop
   ConnectionDirectory connections_;
   RequestLimit requests_;  // all but Drain, which always has to be possible
 
+  // Main loop only, but for reading.
+  ListenerRegistry listeners_;
+
   // Main loop only.
-  std::map<std::string, std::unique_ptr<Listener>> listeners_;
   std::uint64_t next_number_ = 1;
   std::size_t next_worker_ = 0;
-  std::vector<std::weak_ptr<void>> spread_drains_;
   std::int64_t cut_off_before_drain_ = 0;
   absl::Duration drain_timeout_ = absl::ZeroDuration();  // of this drain
-  std::size_t drain_steps_left_ = 0;
+  int drain_steps_left_ = 0;
   bool worker_failed_ = false;
-  bool lost_waiting_ = false;  // somebody connected, and was never accepted
   Timer grace_timer_;
   Timer drain_timer_;
   Timer deadline_timer_;

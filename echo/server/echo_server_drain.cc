@@ -16,6 +16,7 @@
 #include "echo/control/control_error.h"
 #include "echo/event/post_at_end.h"
 #include "echo/server/echo_server.h"
+#include "echo/server/retiring_socket.h"
 
 namespace echod {
 namespace {
@@ -37,6 +38,7 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
   ECHOD_DCHECK(main_loop_.InLoopThread());
   if (state_ != State::kServing) return false;
   state_ = State::kDraining;
+  listeners_.Freeze();
   cut_off_before_drain_ = CutOff();
   const absl::Duration grace =
       options.grace_period.value_or(options_.drain_grace_period);
@@ -49,22 +51,20 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
   LogInfo(absl::StrCat("draining: ", accepting, "connections have ",
                        absl::FormatDuration(drain_timeout_), " to end"));
   if (options_.on_draining) {
-    options_.on_draining(grace + Listener::kHandshakeGrace + drain_timeout_ +
-                         kDeadlineMargin);
+    options_.on_draining(grace + RetiringSocket::kHandshakeGrace +
+                         drain_timeout_ + kDeadlineMargin);
   }
   grace_timer_.Arm(grace);
   return true;
 }
 
 void EchoServer::CloseListeners() {
-  // A listener takes longer to close where descriptors have run out, and what
-  // waits in its queue needs those of connections that end: so these begin to.
-  drain_steps_left_ = listeners_.size() + 1;
-  drain_timer_.Arm(Listener::kHandshakeGrace);
-  for (const auto& [id, listener] : listeners_) {
-    listener->Stop([this] { OnDrainStep(); });
-  }
-  Publish();
+  // Listeners take longer to close where descriptors have run out, and what
+  // waits in their queues needs those of connections that end: so connections
+  // begin to end before all listeners have closed.
+  drain_steps_left_ = 2;
+  drain_timer_.Arm(RetiringSocket::kHandshakeGrace);
+  listeners_.StopAll([this] { OnDrainStep(); });
 }
 
 void EchoServer::DrainConnections() {
@@ -82,8 +82,9 @@ void EchoServer::DrainConnections() {
 
 void EchoServer::OnDrainStep() {
   if (--drain_steps_left_ > 0) return;
-  // Every connection there will be is on a worker, or on its way to one. Each
-  // worker holds on to `all_empty` until it has no connections, or has failed.
+  // No connection will come that is not on a worker by now, or on its way to
+  // one. Each worker holds `all_empty` until it has no connections, or has
+  // failed.
   const auto all_empty =
       std::make_shared<PostAtEnd>(main_loop_, [this] { StopNow(); });
   for (const auto& worker : workers_) {
@@ -108,12 +109,8 @@ void EchoServer::StopNow() {
   grace_timer_.Disarm();
   drain_timer_.Disarm();
   deadline_timer_.Disarm();
-  for (const auto& worker : workers_) worker->Stop();
-  for (const auto& worker : workers_) worker->Join();
-  for (const auto& [id, listener] : listeners_) {
-    lost_waiting_ = lost_waiting_ || listener->LosesSomebody();
-  }
-  listeners_.clear();
+  EndWorkers();
+  listeners_.Close();
   state_ = State::kStopped;
   if (options_.on_stopped) options_.on_stopped();
 }
@@ -128,7 +125,8 @@ std::int64_t EchoServer::CutOff() const {
 }
 
 bool EchoServer::DrainedCleanly() const {
-  return CutOff() == cut_off_before_drain_ && !lost_waiting_ && !worker_failed_;
+  return CutOff() == cut_off_before_drain_ && !listeners_.LosesConnections() &&
+         !worker_failed_;
 }
 
 }  // namespace echod

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The data plane as a whole, through ServerControl: listings, drains,
-// and everything at once.
+// The data plane as a whole, through the control interfaces.
 
 #include "echo/server/echo_server.h"
 
@@ -82,86 +81,6 @@ TEST(EchoServerTest, EvensOutWhatChurnHasMadeUneven) {
   }
 }
 
-TEST(EchoServerTest, ListsEveryConnectionOnceInOrder) {
-  TestServer server(Workers(3));
-  constexpr int kConnections = 300;
-  std::vector<TcpClient> clients;
-  for (int i = 0; i < kConnections; ++i) {
-    clients.push_back(server.Connect());
-    ASSERT_TRUE(Echoes(clients.back(), "in"));
-  }
-  std::vector<std::uint64_t> numbers;
-  ConnectionQuery query;
-  query.limit = 130;
-  for (;;) {
-    const absl::StatusOr<ConnectionPage> page = server.List(query);
-    ASSERT_TRUE(page.ok());
-    EXPECT_EQ(page->total, kConnections);
-    for (const ConnectionInfo& each : page->connections) {
-      numbers.push_back(each.number);
-    }
-    if (!page->more) break;
-    ASSERT_EQ(page->connections.size(), 130u);
-    query.after = page->connections.back().number;
-  }
-  EXPECT_EQ(numbers.size(), 300u);
-  EXPECT_TRUE(std::is_sorted(numbers.begin(), numbers.end()));
-  EXPECT_EQ(std::set<std::uint64_t>(numbers.begin(), numbers.end()).size(),
-            300u);
-}
-
-TEST(EchoServerTest, AnUnknownConnectionIsNotFound) {
-  TestServer server(Workers(2));
-  const absl::Status status = server.Get(12345).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(GetErrorDetail(status).reason, "CONNECTION_NOT_FOUND");
-}
-
-TEST(EchoServerTest, AnswersManyListsAtOnce) {
-  TestServer server(Workers(3));
-  constexpr int kConnections = 50;
-  std::vector<TcpClient> clients;
-  for (int i = 0; i < kConnections; ++i) {
-    clients.push_back(server.Connect());
-    ASSERT_TRUE(Echoes(clients.back(), "in"));
-  }
-  constexpr int kLists = 400;
-  std::atomic<int> complete{0};
-  std::atomic<int> answered{0};
-  for (int i = 0; i < kLists; ++i) {
-    server.control().ListConnections(
-        {.limit = 1000},
-        Reply<ConnectionPage>([&](const absl::StatusOr<ConnectionPage>& page) {
-          if (page.ok() && page->connections.size() == kConnections &&
-              !page->more) {
-            ++complete;
-          }
-          ++answered;
-        }));
-  }
-  ASSERT_TRUE(Eventually([&] { return answered == kLists; }));
-  EXPECT_EQ(complete, kLists);
-}
-
-TEST(EchoServerTest, AnswersListsThatAStopCutsOff) {
-  constexpr int kLists = 4000;
-  std::atomic<int> unavailable{0};
-  {
-    TestServer server(Workers(2));
-    server.OnMainLoop([&](EchoServer& data_plane) {
-      for (int i = 0; i < kLists; ++i) {
-        data_plane.ListConnections(
-            {}, Reply<ConnectionPage>(
-                    [&](const absl::StatusOr<ConnectionPage>& page) {
-                      if (absl::IsUnavailable(page.status())) ++unavailable;
-                    }));
-      }
-      data_plane.StopNow();
-    });
-  }
-  EXPECT_EQ(unavailable, kLists);
-}
-
 TEST(EchoServerTest, RefusesRequestsBeyondABound) {
   TestServer server;
   std::atomic<int> refused{0};
@@ -178,7 +97,7 @@ TEST(EchoServerTest, RefusesRequestsBeyondABound) {
                  }));
     }
     const absl::Status list =
-        TestServer::Await<ConnectionPage>([&](Reply<ConnectionPage> reply) {
+        TestServer::Await<ConnectionParts>([&](Reply<ConnectionParts> reply) {
           data_plane.ListConnections({}, std::move(reply));
         }).status();
     EXPECT_EQ(GetErrorDetail(list).reason, "TOO_MANY_REQUESTS");
@@ -251,82 +170,6 @@ TEST(EchoServerTest, DrainsSpreadOverTimeAreFewAndEndWithTheirConnections) {
   second.Reset();
   // The clock stands still; there is just nobody left to wait for.
   EXPECT_TRUE(Eventually([&] { return server.Update(drain()).ok(); }));
-}
-
-TEST(EchoServerTest, ADrainGivesEverybodyWhatIsOwedAndAFin) {
-  TestServer server(Workers(2));
-  std::vector<TcpClient> clients;
-  for (int i = 0; i < 20; ++i) {
-    clients.push_back(server.Connect());
-    ASSERT_TRUE(Echoes(clients.back(), "in"));
-    ASSERT_TRUE(clients.back().Send("last"));
-  }
-  ASSERT_TRUE(Eventually([&] {
-    return server.control().GetStats().total.bytes_received == 20 * (3 + 4);
-  }));
-  std::thread drain([&] { server.DrainAndWait({}); });
-  EXPECT_TRUE(Eventually([&] {
-    return server.control().GetListener("default")->state ==
-           ListenerInfo::State::kDraining;
-  }));
-  EXPECT_EQ(server.control().GetServer().state, ServerInfo::State::kDraining);
-  for (TcpClient& client : clients) {
-    ASSERT_TRUE(client.Send(" words\n"));
-    End end = End::kTimeout;
-    EXPECT_EQ(client.ReadToEnd(&end), "YOU SAID last words\n");
-    EXPECT_EQ(end, End::kEof);
-    client.FinishSending();
-  }
-  drain.join();
-  const Stats stats = server.control().GetStats();
-  EXPECT_EQ(stats.total.active, 0);
-  EXPECT_EQ(stats.total.closed[static_cast<std::size_t>(CloseReason::kDrained)],
-            20);
-}
-
-TEST(EchoServerTest, ADrainingServerAcceptsInItsGracePeriodAndTakesNoChanges) {
-  TestServer server;
-  const absl::StatusOr<ServerInfo> begun =
-      TestServer::Await<ServerInfo>([&](Reply<ServerInfo> reply) {
-        server.control().Drain({.grace_period = absl::Hours(1)},
-                               std::move(reply));
-      });
-  ASSERT_TRUE(begun.ok());
-  EXPECT_EQ(begun->state, ServerInfo::State::kDraining);
-  TcpClient client = server.Connect();
-  EXPECT_TRUE(Echoes(client, "in time"));
-  EXPECT_EQ(GetErrorDetail(server.Update(MoveTo(0)).status()).reason,
-            "SERVER_DRAINING");
-  const absl::StatusOr<ServerInfo> again =
-      TestServer::Await<ServerInfo>([&](Reply<ServerInfo> reply) {
-        server.control().Drain({}, std::move(reply));
-      });
-  EXPECT_EQ(GetErrorDetail(again.status()).reason, "SERVER_DRAINING");
-}
-
-// A process that was stopped in the grace period has the drain's whole time
-// after that, and whoever bounds it has to know.
-TEST(EchoServerTest, TellsAnewHowLongADrainLastsWhenConnectionsBeginToEnd) {
-  std::vector<absl::Duration> told;
-  EchoServerOptions options;
-  options.drain_grace_period = absl::Milliseconds(1);
-  options.drain_timeout = absl::Seconds(1000);
-  options.on_draining = [&told](absl::Duration longest) {
-    told.push_back(longest);
-  };
-  TestServer server(std::move(options));
-  server.DrainAndWait({});
-  ASSERT_EQ(told.size(), 2u);
-  EXPECT_GT(told[1], absl::Seconds(1000));
-  EXPECT_LT(told[1], told[0]);
-}
-
-TEST(EchoServerTest, AStoppedServerStillAnswers) {
-  TestServer server;
-  server.DrainAndWait({});
-  EXPECT_EQ(server.control().GetServer().state, ServerInfo::State::kStopped);
-  EXPECT_EQ(server.Get(1).status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(server.List({}).status().code(), absl::StatusCode::kUnavailable);
 }
 
 // For ThreadSanitizer: everything at once, from several threads.

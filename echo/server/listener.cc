@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <random>
 #include <utility>
@@ -13,7 +12,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "echo/base/logging.h"
 #include "echo/base/relaxed_counter.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
@@ -23,10 +21,6 @@
 
 namespace echod {
 namespace {
-
-// How long a socket that retires may go on where descriptors have run out, and
-// who waits in its accept queue has to wait longer.
-constexpr std::chrono::seconds kLongestRetirement{10};
 
 // Etags differ between runs, too: a change that was planned against an earlier
 // process must not pass.
@@ -45,39 +39,68 @@ bool InUse(const absl::Status& status) {
   return GetErrorDetail(status).reason == "ADDRESS_IN_USE";
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
-    EventLoop& loop, Clock& clock, std::string id, const SocketAddress& address,
-    const ListenerSettings& settings, std::shared_ptr<ListenerStats> stats,
-    Callbacks callbacks) {
-  if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
-    return valid;
+// The address of these fields of a request.
+absl::StatusOr<SocketAddress> AddressOf(const std::string& host, int port) {
+  if (port < 0 || port > std::numeric_limits<std::uint16_t>::max()) {
+    return InvalidFieldError(
+        "port",
+        absl::StrCat(port, " is not a port; choose one from 0 to 65535"));
   }
-  absl::StatusOr<ListenSocket> socket =
-      OpenListenSocket(address, settings.backlog);
-  if (!socket.ok()) return socket.status();
-  auto listener = std::unique_ptr<Listener>(
-      new Listener(loop, clock, std::move(id), address, settings,
-                   std::move(stats), std::move(callbacks)));
-  listener->acceptor_ = listener->NewAcceptor(*std::move(socket));
-  return listener;
+  absl::StatusOr<SocketAddress> address =
+      SocketAddress::FromHost(host, static_cast<std::uint16_t>(port));
+  if (!address.ok()) {
+    return InvalidFieldError("address", address.status().message());
+  }
+  return address;
 }
 
-Listener::Listener(EventLoop& loop, Clock& clock, std::string id,
-                   const SocketAddress& address,
-                   const ListenerSettings& settings,
+}  // namespace
+
+absl::StatusOr<Listener::Plan> Listener::Prepare(
+    const ListenerCreation& creation) {
+  if (absl::Status valid = ValidateSettings(creation.settings); !valid.ok()) {
+    return valid;
+  }
+  absl::StatusOr<SocketAddress> address =
+      AddressOf(creation.address, creation.port);
+  if (!address.ok()) return std::move(address).status();
+  return Plan{.settings = creation.settings,
+              .address = *address,
+              .new_socket = true,
+              .socket = {}};
+}
+
+absl::Status Listener::CheckSocket(const Plan& plan) {
+  if (!plan.new_socket) return absl::OkStatus();
+  return CheckListenAddress(plan.address, {});
+}
+
+absl::Status Listener::OpenSocket(Plan& plan) {
+  if (!plan.new_socket) return absl::OkStatus();
+  absl::StatusOr<ListenSocket> socket =
+      OpenListenSocket(plan.address, plan.settings.backlog);
+  if (!socket.ok()) return std::move(socket).status();
+  plan.socket = *std::move(socket);
+  return absl::OkStatus();
+}
+
+Listener::Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
+                   Identity identity, Plan plan,
                    std::shared_ptr<ListenerStats> stats, Callbacks callbacks)
     : loop_(loop),
       clock_(clock),
-      id_(std::move(id)),
+      group_(group),
+      identity_(std::move(identity)),
       stats_(std::move(stats)),
       etag_base_(NewEtagBase()),
       create_time_(clock.WallNow()),
       callbacks_(std::move(callbacks)),
-      address_(address),
-      settings_(settings),
-      update_time_(create_time_) {}
+      address_(plan.address),
+      settings_(plan.settings),
+      generation_(identity_.first_generation),
+      update_time_(create_time_),
+      source_(identity_.source),
+      acceptor_(NewAcceptor(std::move(plan.socket))) {}
 
 std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
   return std::make_unique<Acceptor>(
@@ -89,7 +112,8 @@ std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
                 OnAccept(std::move(accepted), remote, generation);
               },
           .on_accepted_all = [this] { callbacks_.on_accepted_all(); },
-          .on_error = [this] { stats_->accept_errors.Add(1); }});
+          .on_error = [this] { stats_->accept_errors.Add(1); }},
+      Acceptor::Descriptors::kAllButTheLast, &group_);
 }
 
 void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
@@ -106,7 +130,7 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
     refused = &stats_->rejected_max_connections_per_address;
   }
   if (refused != nullptr) {
-    // A reset says "refused" at once, and leaves nothing behind here.
+    // A reset tells the client immediately, and leaves no TIME_WAIT here.
     const linger abort = {.l_onoff = 1, .l_linger = 0};
     setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
     refused->Add(1);
@@ -124,7 +148,7 @@ SocketAddress Listener::bound_address() const {
 
 ListenerInfo Listener::Describe() const {
   ListenerInfo info;
-  info.id = id_;
+  info.id = id();
   info.address = address_.Host();
   info.port = address_.port();
   info.bound_port = bound_address().port();
@@ -142,89 +166,52 @@ ListenerInfo Listener::Describe() const {
   return info;
 }
 
+absl::Status Listener::CheckEtag(const std::string& etag) const {
+  if (etag.empty() || etag == Describe().etag) return absl::OkStatus();
+  return ControlError(
+      absl::StatusCode::kAborted,
+      absl::StrCat("listener '", id(), "' has changed: its etag is no longer '",
+                   etag, "'; read it again, and repeat the request"),
+      {.reason = "ETAG_MISMATCH", .field = "etag", .errno_name = ""});
+}
+
 absl::StatusOr<Listener::Plan> Listener::Prepare(
     const ListenerUpdate& update) const {
-  if (!update.etag.empty() && update.etag != Describe().etag) {
-    return ControlError(
-        absl::StatusCode::kAborted,
-        absl::StrCat("listener '", id_,
-                     "' has changed since: its etag is not '", update.etag,
-                     "' any more; read it again, and repeat the change"),
-        {.reason = "ETAG_MISMATCH", .field = "etag", .errno_name = ""});
-  }
+  if (absl::Status same = CheckEtag(update.etag); !same.ok()) return same;
   Plan plan;
   plan.settings = update.settings.ApplyTo(settings_);
   if (absl::Status valid = ValidateSettings(plan.settings); !valid.ok()) {
     return valid;
   }
-  const int port = update.port.value_or(address_.port());
-  if (port < 0 || port > std::numeric_limits<std::uint16_t>::max()) {
-    return InvalidFieldError(
-        "port",
-        absl::StrCat(port, " is not a port; choose one from 0 to 65535"));
-  }
-  absl::StatusOr<SocketAddress> address =
-      SocketAddress::FromHost(update.address.value_or(address_.Host()),
-                              static_cast<std::uint16_t>(port));
-  if (!address.ok()) {
-    return InvalidFieldError("address", address.status().message());
-  }
+  const absl::StatusOr<SocketAddress> address =
+      AddressOf(update.address.value_or(address_.Host()),
+                update.port.value_or(address_.port()));
+  if (!address.ok()) return address.status();
   plan.address = *address;
   plan.new_socket = !SameSocket(plan.address, address_, bound_address());
+  if (plan.new_socket && retiring_.size() >= kMostRetiring) {
+    return ControlError(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat("listener '", id(), "' has ", kMostRetiring,
+                     " earlier addresses that have not closed yet; try again "
+                     "in a moment"),
+        {.reason = "TOO_MANY_MOVES", .field = "", .errno_name = ""});
+  }
   return plan;
 }
 
-absl::Status Listener::CheckSocket(const Plan& plan) const {
-  if (!plan.new_socket) return absl::OkStatus();
-  absl::Status free = CheckListenAddress(plan.address, {});
-  if (free.ok()) return free;
-  // A port that this listener is only just leaving is free for it.
-  if (InUse(free) && !RetiringInTheWayOf(plan.address).empty()) {
-    return absl::OkStatus();
-  }
-  return OwnPortError(std::move(free), plan);
-}
-
-absl::Status Listener::OpenSocket(Plan& plan) {
-  if (!plan.new_socket) return absl::OkStatus();
-  absl::StatusOr<ListenSocket> socket =
-      OpenListenSocket(plan.address, plan.settings.backlog);
-  if (!socket.ok() && InUse(socket.status())) {
-    const std::vector<const Acceptor*> in_the_way =
-        RetiringInTheWayOf(plan.address);
-    for (const Acceptor* each : in_the_way) FinishRetiring(Find(each));
-    if (!in_the_way.empty()) {
-      socket = OpenListenSocket(plan.address, plan.settings.backlog);
+bool Listener::IsLeaving(const SocketAddress& address) const {
+  std::vector<int> leaving;
+  for (const auto& each : retiring_) {
+    if (each->acceptor()->address().port() == address.port()) {
+      leaving.push_back(each->acceptor()->fd());
     }
   }
-  if (!socket.ok()) return OwnPortError(std::move(socket).status(), plan);
-  plan.socket = *std::move(socket);
-  return absl::OkStatus();
+  return !leaving.empty() && CheckListenAddress(address, leaving).ok();
 }
 
-std::vector<const Acceptor*> Listener::RetiringInTheWayOf(
-    const SocketAddress& address) const {
-  std::vector<const Acceptor*> candidates;
-  for (const Retiring& each : retiring_) {
-    if (each.acceptor->address().port() == address.port()) {
-      candidates.push_back(each.acceptor.get());
-    }
-  }
-  const auto free_without = [&](const Acceptor* one_that_stays) {
-    std::vector<int> gone;
-    for (const Acceptor* each : candidates) {
-      if (each != one_that_stays) gone.push_back(each->fd());
-    }
-    return CheckListenAddress(address, gone).ok();
-  };
-  if (candidates.empty() || !free_without(nullptr)) return {};
-  std::erase_if(candidates,
-                [&](const Acceptor* each) { return free_without(each); });
-  return candidates;
-}
-
-absl::Status Listener::OwnPortError(absl::Status error,
-                                    const Plan& plan) const {
+absl::Status Listener::ExplainSocketError(absl::Status error,
+                                          const Plan& plan) const {
   if (!InUse(error) || plan.address.port() != bound_address().port()) {
     return error;
   }
@@ -235,6 +222,18 @@ absl::Status Listener::OwnPortError(absl::Status error,
                    " holds the port, be it this listener itself; move it to "
                    "another port first"),
       GetErrorDetail(error));
+}
+
+ListenerInfo Listener::Preview(const std::string& id, const Plan& plan) {
+  ListenerInfo info;
+  info.id = id;
+  info.settings = plan.settings;
+  info.address = plan.address.Host();
+  info.port = plan.address.port();
+  info.bound_port = plan.address.port();
+  info.bound_address = plan.address.ToString();
+  info.source = ListenerInfo::Source::kRuntime;
+  return info;
 }
 
 ListenerInfo Listener::Preview(const Plan& plan) const {
@@ -265,7 +264,9 @@ void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   ++generation_;
   std::unique_ptr<Acceptor> old =
       std::exchange(acceptor_, NewAcceptor(std::move(plan.socket)));
-  Retire(std::move(old), std::move(done));
+  const int old_port = old->address().port();
+  Retire(std::move(old));
+  WhenRetired(old_port, std::move(done));
 }
 
 void Listener::MarkChanged() {
@@ -275,67 +276,56 @@ void Listener::MarkChanged() {
 }
 
 void Listener::Stop(absl::AnyInvocable<void()> done) {
-  if (acceptor_ == nullptr) {
-    done();
-    return;
+  if (acceptor_ != nullptr) {
+    address_ = bound_address();
+    Retire(std::move(acceptor_));
   }
-  address_ = bound_address();
-  Retire(std::move(acceptor_), std::move(done));
+  WhenRetired(std::nullopt, std::move(done));
 }
 
-void Listener::Retire(std::unique_ptr<Acceptor> acceptor,
-                      absl::AnyInvocable<void()> done) {
-  acceptor->StopHandshakes();
-  acceptor->AcceptWaiting();
-  auto timer = std::make_unique<Timer>(
-      loop_, [this, which = acceptor.get()] { OnRetiringTimer(which); });
-  timer->Arm(kHandshakeGrace);
-  retiring_.push_back({.acceptor = std::move(acceptor),
-                       .timer = std::move(timer),
-                       .give_up = clock_.MonotonicNow() + kLongestRetirement,
-                       .done = std::move(done)});
+void Listener::Retire(std::unique_ptr<Acceptor> acceptor) {
+  retiring_.push_back(std::make_unique<RetiringSocket>(
+      loop_, clock_, std::move(acceptor),
+      [this](const RetiringSocket& retired, bool lost) {
+        OnRetired(retired, lost);
+      }));
 }
 
-std::vector<Listener::Retiring>::iterator Listener::Find(
-    const Acceptor* acceptor) {
-  return std::find_if(
-      retiring_.begin(), retiring_.end(),
-      [&](const Retiring& each) { return each.acceptor.get() == acceptor; });
+bool Listener::Retires(std::optional<int> port) const {
+  return std::any_of(retiring_.begin(), retiring_.end(), [&](const auto& each) {
+    return !port.has_value() || each->acceptor()->address().port() == *port;
+  });
 }
 
-void Listener::OnRetiringTimer(const Acceptor* acceptor) {
-  const auto found = Find(acceptor);
-  if (!found->acceptor->AcceptWaiting() &&
-      clock_.MonotonicNow() < found->give_up) {
-    found->timer->Arm(kHandshakeGrace);
-    return;
-  }
-  FinishRetiring(found);
+void Listener::WhenRetired(std::optional<int> port,
+                           absl::AnyInvocable<void()> done) {
+  if (!Retires(port)) return done();
+  waiting_.push_back({.port = port, .done = std::move(done)});
 }
 
-void Listener::FinishRetiring(std::vector<Retiring>::iterator which) {
-  Retiring retired = std::move(*which);
-  retiring_.erase(which);
-  // It may be due in this very turn.
-  retired.timer->Disarm();
-  if (!retired.acceptor->AcceptWaiting()) {
+void Listener::OnRetired(const RetiringSocket& retired, bool lost) {
+  if (lost) {
     stats_->accept_errors.Add(1);
-    LogWarning(absl::StrCat("no descriptors for those who wait on ",
-                            retired.acceptor->address().ToString(),
-                            ", which closes: reset"));
-    lost_waiting_ = true;
+    lost_connections_ = true;
   }
-  retired.acceptor.reset();  // the port refuses from here on
-  retired.done();
-  // Not here: this may be the timer's own callback.
-  loop_.Post([timer = std::move(retired.timer)] {});
+  const auto found =
+      std::find_if(retiring_.begin(), retiring_.end(),
+                   [&](const auto& each) { return each.get() == &retired; });
+  // Not destroyed here: this is its own callback.
+  loop_.Post([retired = std::move(*found)] {});
+  retiring_.erase(found);
+  std::vector<Waiting> waiting;
+  waiting.swap(waiting_);
+  for (Waiting& each : waiting) {
+    WhenRetired(each.port, std::move(each.done));
+  }
 }
 
-bool Listener::LosesSomebody() const {
-  return lost_waiting_ || std::any_of(retiring_.begin(), retiring_.end(),
-                                      [](const Retiring& each) {
-                                        return each.acceptor->SomebodyWaits();
-                                      });
+bool Listener::LosesConnections() const {
+  return lost_connections_ ||
+         std::any_of(retiring_.begin(), retiring_.end(), [](const auto& each) {
+           return each->acceptor()->HasWaiting();
+         });
 }
 
 }  // namespace echod

@@ -3,6 +3,7 @@
 #ifndef ECHO_SERVER_LISTENER_H_
 #define ECHO_SERVER_LISTENER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,8 +19,10 @@
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 #include "echo/event/event_loop.h"
-#include "echo/event/timer.h"
 #include "echo/net/acceptor.h"
+#include "echo/net/listen_socket.h"
+#include "echo/server/retiring_socket.h"
+#include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
 
 namespace echod {
@@ -27,9 +30,8 @@ namespace echod {
 // One listener: a name, settings, and the socket that accepts for it at
 // present. Main loop only.
 //
-// A new address takes a new socket, and adds one to the generation. The old
-// socket retires: it answers no new handshake, gives up what still waits in its
-// accept queue, and is closed a moment later. Nobody who was connected is
+// A new address takes a new socket, and adds one to the generation; the old
+// socket retires (see RetiringSocket), so that no client that was connected is
 // reset.
 class Listener {
  public:
@@ -43,99 +45,121 @@ class Listener {
     absl::AnyInvocable<bool()> has_room;
     // Gets each connection that is within the limits, and counts it as open.
     absl::AnyInvocable<void(Listener&, Accepted)> on_accept;
-    // Those that could be accepted in this turn of the loop have been.
+    // Called after the last on_accept of a turn of the loop.
     absl::AnyInvocable<void()> on_accepted_all;
   };
+  // Constant for the listener's life.
+  struct Identity {
+    std::string id;
+    ListenerHandle handle{};
+    ListenerInfo::Source source = ListenerInfo::Source::kConfig;
+    std::int64_t first_generation = 1;
+  };
 
-  // Binds and listens. `stats` outlives the listener.
-  static absl::StatusOr<std::unique_ptr<Listener>> Open(
-      EventLoop& loop, Clock& clock, std::string id,
-      const SocketAddress& address, const ListenerSettings& settings,
-      std::shared_ptr<ListenerStats> stats, Callbacks callbacks);
-
-  Listener(const Listener&) = delete;
-  Listener& operator=(const Listener&) = delete;
-
-  const std::string& id() const { return id_; }
-  const ListenerSettings& settings() const { return settings_; }
-  const std::shared_ptr<ListenerStats>& stats() const { return stats_; }
-  std::int64_t generation() const { return generation_; }
-
-  // Where it accepts; the address it was given, once it has stopped.
-  SocketAddress bound_address() const;
-
-  ListenerInfo Describe() const;
-
-  // The settings and the address that `update` would make of this listener, or
-  // what is wrong with it. Changes nothing.
+  // What a listener is to be, once everything about it has been checked.
   struct Plan {
     ListenerSettings settings;
     SocketAddress address;    // as configured; port 0: any
     bool new_socket = false;  // the address takes a new one
     ListenSocket socket;      // valid once it has been opened
   };
+
+  // The plan of a new listener, or what is wrong with `creation`. Its id is not
+  // looked at, and no socket is opened.
+  static absl::StatusOr<Plan> Prepare(const ListenerCreation& creation);
+
+  // OK, or the error that OpenSocket would give, as far as can be told without
+  // listening: no client notices.
+  static absl::Status CheckSocket(const Plan& plan);
+
+  // Opens the new socket, where the plan takes one.
+  static absl::Status OpenSocket(Plan& plan);
+
+  // Accepts from now on. The socket of `plan` has been opened. `loop`, `clock`
+  // and `group` outlive the listener.
+  Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
+           Identity identity, Plan plan, std::shared_ptr<ListenerStats> stats,
+           Callbacks callbacks);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  const std::string& id() const { return identity_.id; }
+  ListenerHandle handle() const { return identity_.handle; }
+  const ListenerSettings& settings() const { return settings_; }
+  const std::shared_ptr<ListenerStats>& stats() const { return stats_; }
+  std::int64_t generation() const { return generation_; }
+
+  // Whether Stop has been called.
+  bool stopped() const { return acceptor_ == nullptr; }
+
+  // Where it accepts; the address it was given, once it has stopped.
+  SocketAddress bound_address() const;
+
+  ListenerInfo Describe() const;
+
+  // ABORTED if `etag` is neither empty nor the listener's.
+  absl::Status CheckEtag(const std::string& etag) const;
+
+  // The plan for a change, or what is wrong with it. Changes nothing. Not for a
+  // listener that has stopped.
   absl::StatusOr<Plan> Prepare(const ListenerUpdate& update) const;
 
-  // OK, or why OpenSocket would fail, as far as can be told without listening:
-  // nobody notices.
-  absl::Status CheckSocket(const Plan& plan) const;
+  // Whether `address` cannot be bound only since sockets of this listener
+  // retire there: it can be once WhenRetired has called back.
+  bool IsLeaving(const SocketAddress& address) const;
 
-  // Opens the new socket, where the plan takes one. Cuts the retirement of an
-  // old socket short where that, and nobody else, is in the way.
-  absl::Status OpenSocket(Plan& plan);
+  // `error` of CheckSocket or OpenSocket, or where this listener is in its own
+  // way, an error that says so.
+  absl::Status ExplainSocketError(absl::Status error, const Plan& plan) const;
 
   // How the listener would look with `plan` carried out. A port that the kernel
   // has yet to choose is 0.
   ListenerInfo Preview(const Plan& plan) const;
+
+  // The same for one that does not exist.
+  static ListenerInfo Preview(const std::string& id, const Plan& plan);
 
   // Carries out `plan`, whose socket is open; it cannot fail. `done` is called
   // when the new address accepts and the old one refuses: at once, unless a
   // socket has to retire.
   void Apply(Plan plan, absl::AnyInvocable<void()> done);
 
-  // Stops accepting for good, and calls `done` once the port refuses.
+  // Stops accepting for good, and calls `done` once none of its ports accepts
+  // any more: at once, where that is so. `done` may be destroyed without being
+  // called, with the listener.
   void Stop(absl::AnyInvocable<void()> done);
 
-  // How long a socket that retires goes on accepting, for clients whose
-  // handshake was under way: their last ACK is a round trip behind.
-  static constexpr absl::Duration kHandshakeGrace = absl::Milliseconds(100);
+  // Calls `done` when no socket that retires is left on `port`, or on any port.
+  // It must not destroy the listener, and is destroyed with it.
+  void WhenRetired(std::optional<int> port, absl::AnyInvocable<void()> done);
 
-  // Whether somebody who had connected was reset, or will be when the listener
-  // is destroyed now: for want of descriptors it could not be accepted.
-  bool LosesSomebody() const;
+  // Whether clients that had connected were reset, or will be when the listener
+  // is destroyed now: for want of descriptors they could not be accepted.
+  bool LosesConnections() const;
+
+  // How many sockets of a listener may retire at a time; each holds a
+  // descriptor.
+  static constexpr std::size_t kMostRetiring = 64;
 
  private:
-  struct Retiring {
-    std::unique_ptr<Acceptor> acceptor;
-    std::unique_ptr<Timer> timer;
-    MonotonicTime give_up;  // though somebody still waits
+  struct Waiting {
+    std::optional<int> port;
     absl::AnyInvocable<void()> done;
   };
 
-  Listener(EventLoop& loop, Clock& clock, std::string id,
-           const SocketAddress& address, const ListenerSettings& settings,
-           std::shared_ptr<ListenerStats> stats, Callbacks callbacks);
-
   std::unique_ptr<Acceptor> NewAcceptor(ListenSocket socket);
-  // `error`, or where this listener is in its own way, an error that says so.
-  absl::Status OwnPortError(absl::Status error, const Plan& plan) const;
   void OnAccept(UniqueFd socket, const SocketAddress& remote,
                 std::int64_t generation);
-  void Retire(std::unique_ptr<Acceptor> acceptor,
-              absl::AnyInvocable<void()> done);
-  void OnRetiringTimer(const Acceptor* acceptor);
-  void FinishRetiring(std::vector<Retiring>::iterator which);
-  // The sockets that retire and keep `address` from being bound; none, when
-  // somebody else does, too.
-  std::vector<const Acceptor*> RetiringInTheWayOf(
-      const SocketAddress& address) const;
-  std::vector<Retiring>::iterator Find(const Acceptor* acceptor);
+  void Retire(std::unique_ptr<Acceptor> acceptor);
+  void OnRetired(const RetiringSocket& retired, bool lost);
+  bool Retires(std::optional<int> port) const;
   void MarkChanged();
 
   // Constant after construction.
   EventLoop& loop_;
   Clock& clock_;
-  const std::string id_;
+  AcceptorGroup& group_;
+  const Identity identity_;
   const std::shared_ptr<ListenerStats> stats_;
   const std::string etag_base_;
   const absl::Time create_time_;
@@ -143,13 +167,14 @@ class Listener {
 
   SocketAddress address_;  // as configured
   ListenerSettings settings_;
-  std::int64_t generation_ = 1;
+  std::int64_t generation_;
   std::int64_t revision_ = 1;
   absl::Time update_time_;
-  ListenerInfo::Source source_ = ListenerInfo::Source::kConfig;
+  ListenerInfo::Source source_;
   std::unique_ptr<Acceptor> acceptor_;  // null once stopped
-  std::vector<Retiring> retiring_;
-  bool lost_waiting_ = false;
+  std::vector<std::unique_ptr<RetiringSocket>> retiring_;
+  std::vector<Waiting> waiting_;  // for sockets that retire
+  bool lost_connections_ = false;
 };
 
 }  // namespace echod

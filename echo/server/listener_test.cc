@@ -30,6 +30,8 @@
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/net/acceptor.h"
+#include "echo/server/retiring_socket.h"
 #include "echo/session/listener_stats.h"
 #include "echo/testing/fake_clock.h"
 #include "echo/testing/test_server.h"
@@ -238,30 +240,43 @@ TEST(ListenerTest, NobodyWhoWasConnectedIsLostInAMove) {
 TEST(ListenerTest, APortIsTakenBackInTheTurnInWhichItsSocketHasRetired) {
   const std::unique_ptr<EventLoop> loop = *EventLoop::Create();
   FakeClock clock;
-  const std::unique_ptr<Listener> listener = *Listener::Open(
-      *loop, clock, "default", *SocketAddress::Parse("127.0.0.1:0"), {},
-      std::make_shared<ListenerStats>(1),
-      {.has_room = [] { return true; },
-       .on_accept = [](Listener&, const Listener::Accepted&) {},
-       .on_accepted_all = [] {}});
+  AcceptorGroup group;
+  absl::StatusOr<Listener::Plan> first = Listener::Prepare(Creation("default"));
+  ASSERT_TRUE(first.ok() && Listener::OpenSocket(*first).ok());
+  const auto listener = std::make_unique<Listener>(
+      *loop, clock, group, Listener::Identity{.id = "default"},
+      *std::move(first), std::make_shared<ListenerStats>(1),
+      Listener::Callbacks{
+          .has_room = [] { return true; },
+          .on_accept = [](Listener&, const Listener::Accepted&) {},
+          .on_accepted_all = [] {}});
   int left = 2;
   const auto move_to = [&](int port) {
     absl::StatusOr<Listener::Plan> plan = listener->Prepare(MoveTo(port));
     ASSERT_TRUE(plan.ok());
-    ASSERT_TRUE(listener->OpenSocket(*plan).ok());
+    const absl::Status opened = Listener::OpenSocket(*plan);
+    ASSERT_TRUE(opened.ok()) << opened;
     listener->Apply(*std::move(plan), [&] {
       if (--left == 0) loop->Stop();
     });
   };
   const int home = listener->bound_address().port();
-  Timer back(*loop, [&] { move_to(home); });
+  Timer back(*loop, [&] {
+    absl::StatusOr<Listener::Plan> plan = listener->Prepare(MoveTo(home));
+    ASSERT_TRUE(plan.ok());
+    EXPECT_FALSE(Listener::OpenSocket(*plan).ok());
+    EXPECT_TRUE(listener->IsLeaving(
+        listener->bound_address().WithPort(static_cast<std::uint16_t>(home))));
+    listener->WhenRetired(home, [&] { move_to(home); });
+  });
   loop->Post([&] {
     UniqueFd holder;
     const int away = HeldPort(holder);
     holder.Reset();
     back.Arm(absl::ZeroDuration());
     move_to(away);
-    const absl::Time both_are_due = absl::Now() + 2 * Listener::kHandshakeGrace;
+    const absl::Time both_are_due =
+        absl::Now() + 2 * RetiringSocket::kHandshakeGrace;
     while (absl::Now() < both_are_due) continue;
   });
   ASSERT_TRUE(loop->Run().ok());
@@ -311,67 +326,6 @@ TEST(ListenerTest, SpreadsTheEndsOfTheOldGeneration) {
   server.clock().Advance(absl::Seconds(20));
   EXPECT_EQ(clients[2].WaitForEnd(), End::kReset);
   EXPECT_EQ(clients[3].WaitForEnd(), End::kReset);
-}
-
-TEST(ListenerTest, ResetsTheOneTooManyOfAnAddress) {
-  TestServer server(Workers(2));
-  TcpClient first = server.Connect();
-  TcpClient second = server.Connect();
-  ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
-  // Those that are there count when the limit comes.
-  ListenerUpdate update = Update();
-  update.settings.Set(&ListenerSettings::max_connections_per_address, 2);
-  ASSERT_TRUE(server.Update(update).ok());
-  TcpClient third = server.Connect();
-  EXPECT_EQ(third.WaitForEnd(), End::kReset);
-  const Counters total = server.control().GetStats().total;
-  EXPECT_EQ(total.rejected_max_connections_per_address, 1);
-  EXPECT_EQ(total.rejected_max_connections, 0);
-  // Another address of this host has its own count.
-  TcpClient other = *TcpClient::Connect(
-      server.address(), {.source = *SocketAddress::Parse("127.0.0.2:0")});
-  EXPECT_TRUE(Echoes(other, "from elsewhere"));
-  second.FinishSending();
-  EXPECT_EQ(second.WaitForEnd(), End::kEof);
-  ASSERT_TRUE(Eventually([&] {
-    return server.control().GetListener("default")->active_connections == 2;
-  }));
-  TcpClient fourth = server.Connect();
-  EXPECT_TRUE(Echoes(fourth, "four"));
-}
-
-TEST(ListenerTest, ResetsTheOneTooManyInTotal) {
-  EchoServerOptions options;
-  options.max_total_connections = 1;
-  TestServer server(std::move(options));
-  TcpClient first = server.Connect();
-  ASSERT_TRUE(Echoes(first, "one"));
-  TcpClient second = server.Connect();
-  EXPECT_EQ(second.WaitForEnd(), End::kReset);
-  EXPECT_EQ(server.control().GetStats().total.rejected_max_total_connections,
-            1);
-  EXPECT_TRUE(Echoes(first, "still here"));
-}
-
-TEST(ListenerTest, ResetsTheOneTooMany) {
-  EchoServerOptions options;
-  options.settings.max_connections = 2;
-  TestServer server(std::move(options));
-  TcpClient first = server.Connect();
-  TcpClient second = server.Connect();
-  ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
-  TcpClient third = server.Connect();
-  EXPECT_EQ(third.WaitForEnd(), End::kReset);
-  EXPECT_EQ(server.control().GetStats().total.rejected_max_connections, 1);
-  EXPECT_TRUE(Echoes(first, "still here"));
-  // A place that is given up can be taken.
-  second.FinishSending();
-  EXPECT_EQ(second.WaitForEnd(), End::kEof);
-  ASSERT_TRUE(Eventually([&] {
-    return server.control().GetListener("default")->active_connections == 1;
-  }));
-  TcpClient fourth = server.Connect();
-  EXPECT_TRUE(Echoes(fourth, "four"));
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class OperatorJobs {
     kEndConnection = 128,
     kAnswerRequest = 256,  // one that is about one connection
     kAnswerList = 8192,    // with a page that the admin plane translates
-    kUpdateListener = 1024,
+    kChangeListeners = 1024,
     kTurn = 8192,
   };
 

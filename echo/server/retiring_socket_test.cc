@@ -2,6 +2,8 @@
 
 // A listener's old socket, which goes on for a while after a move.
 
+#include "echo/server/retiring_socket.h"
+
 #include <future>
 #include <string>
 
@@ -14,7 +16,6 @@
 #include "echo/control/listener_control.h"
 #include "echo/control/reply.h"
 #include "echo/net/listen_socket.h"
-#include "echo/server/listener.h"
 #include "echo/testing/test_server.h"
 #include "gtest/gtest.h"
 #include "tests/support/conversation.h"
@@ -45,7 +46,7 @@ class RetiringSocketTest : public ::testing::Test {
   ~RetiringSocketTest() override {
     // The loop's clock is a coarse one: its timers come a tick early at times.
     EXPECT_GE(retired_.get_future().get() - start_,
-              Listener::kHandshakeGrace / 2);
+              RetiringSocket::kHandshakeGrace / 2);
   }
 
   // Back to the port that the listener is leaving, on another address.

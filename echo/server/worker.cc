@@ -4,7 +4,11 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -80,6 +84,7 @@ void Worker::CloseAll() {
   jobs_.Stop();
   spread_sweeps_.clear();
   on_empty_ = nullptr;
+  // All of them in one turn: the loop serves nothing else any more.
   while (!connections_.empty()) {
     connections_.begin()->second->StopNow();
   }
@@ -106,56 +111,84 @@ void Worker::Serve(OperatorJobs::Cost cost,
 }
 
 void Worker::HandOver(std::vector<AcceptedSocket> accepted) {
-  Post([accepted = std::move(accepted)](Worker& self) mutable {
-    for (AcceptedSocket& each : accepted) self.Adopt(std::move(each));
-  });
+  auto next = accepted.begin();
+  while (next != accepted.end()) {
+    const auto end =
+        next + std::min<std::ptrdiff_t>(kAdoptedAtOnce, accepted.end() - next);
+    Post([batch = std::vector<AcceptedSocket>(std::make_move_iterator(next),
+                                              std::make_move_iterator(end))](
+             Worker& self) mutable {
+      for (AcceptedSocket& each : batch) self.Adopt(std::move(each));
+    });
+    next = end;
+  }
 }
 
-void Worker::AddListener(const std::string& id,
+void Worker::AddListener(ListenerHandle handle, const std::string& id,
                          const ListenerSettings& settings,
                          std::shared_ptr<ListenerStats> stats) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerStats& share = stats->worker(index_);
-  listeners_[id] = std::make_unique<WorkerListener>(
-      WorkerListener{.id = id,
+  auto share = std::make_unique<ListenerShare>();
+  WorkerStats& worker_stats = stats->worker(index_);
+  share->listener = {.handle = handle,
+                     .id = id,
                      .settings = settings,
                      .all_stats = std::move(stats),
-                     .stats = &share,
-                     .context = &context_});
+                     .stats = &worker_stats,
+                     .context = &context_};
+  listeners_[handle] = std::move(share);
 }
 
-WorkerListener& Worker::ListenerOf(const std::string& id) {
-  // Whoever names a listener has seen it added.
-  const auto found = listeners_.find(id);
+Worker::ListenerShare& Worker::ShareOf(ListenerHandle handle) {
+  // A handle has been added before anything else names it, and is named by
+  // nothing but its connections once it has been removed.
+  const auto found = listeners_.find(handle);
   ECHOD_CHECK(found != listeners_.end());
   return *found->second;
 }
 
-void Worker::SetListenerSettings(const std::string& id,
+void Worker::SetListenerSettings(ListenerHandle handle,
                                  const ListenerSettings& settings,
                                  absl::AnyInvocable<void()> done) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerListener& listener = ListenerOf(id);
-  listener.settings = settings;
+  ShareOf(handle).listener.settings = settings;
   Start(
       {.select =
-           [&listener](const Connection& connection) {
-             return &connection.listener() == &listener;
+           [handle](const Connection& connection) {
+             return connection.listener().handle == handle;
            },
        .cost = OperatorJobs::kNewSettings,
        .visit = [](Connection& connection) { connection.OnSettingsChanged(); },
        .done = std::move(done)});
 }
 
+void Worker::RemoveListener(ListenerHandle handle,
+                            absl::AnyInvocable<void()> done) {
+  ECHOD_DCHECK(loop_.InLoopThread());
+  ListenerShare& share = ShareOf(handle);
+  share.removed = true;
+  share.on_gone = std::move(done);
+  ForgetIfGone(handle);
+}
+
+void Worker::ForgetIfGone(ListenerHandle handle) {
+  ListenerShare& share = ShareOf(handle);
+  if (!share.removed || share.connections > 0) return;
+  absl::AnyInvocable<void()> on_gone = std::move(share.on_gone);
+  listeners_.erase(handle);
+  on_gone();
+}
+
 void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
-  WorkerListener& listener = ListenerOf(accepted.listener_id);
+  ListenerShare& share = ShareOf(accepted.listener);
   const std::uint64_t number = accepted.number;
+  ++share.connections;
   // Numbers grow, so the place is at the end.
   const auto place = connections_.emplace_hint(
       connections_.end(), number,
       std::make_unique<Connection>(
-          listener, number, accepted.generation,
+          share.listener, number, accepted.generation,
           [&](TransportSpace& space) {
             return PlainTransport::In(space, loop_, std::move(accepted.socket));
           },
@@ -199,6 +232,9 @@ void Worker::OnEnded(Connection& connection) {
   }
   connections_.erase(connection.number());
   listener.all_stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
+  const ListenerHandle handle = listener.handle;
+  --ShareOf(handle).connections;
+  ForgetIfGone(handle);
   load_.fetch_sub(1, std::memory_order_relaxed);
   if (connections_.empty() && on_empty_) {
     std::exchange(on_empty_, nullptr)();

@@ -28,6 +28,7 @@
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
 #include "echo/session/connection_context.h"
+#include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
 #include "echo/session/session_counters.h"
 
@@ -35,7 +36,7 @@ namespace echod {
 
 // A socket on its way from the main loop to a worker.
 struct AcceptedSocket {
-  std::string listener_id;
+  ListenerHandle listener{};
   UniqueFd socket;
   SocketAddress remote;
   std::uint64_t number = 0;
@@ -91,7 +92,10 @@ class Worker {
   // Counts a connection that will be handed over. Thread-safe.
   void AddLoad() { load_.fetch_add(1, std::memory_order_relaxed); }
 
-  // Gives the worker sockets that AddLoad has counted. Thread-safe.
+  // Gives the worker sockets that AddLoad has counted: in the order of the
+  // calls, and of what is posted. It adopts so many in one closure, of which a
+  // turn of its loop runs a bounded number. Thread-safe.
+  static constexpr std::size_t kAdoptedAtOnce = 8;
   void HandOver(std::vector<AcceptedSocket> accepted);
 
   // Connections it has, and those on their way to it. Thread-safe.
@@ -102,16 +106,24 @@ class Worker {
 
   int index() const { return index_; }
 
+  // How many listeners it knows.
+  std::size_t listener_count() const { return listeners_.size(); }
+
   // Takes a socket that AddLoad has counted.
   void Adopt(AcceptedSocket accepted);
 
-  // From here on sockets of the listener `id` can be adopted.
-  void AddListener(const std::string& id, const ListenerSettings& settings,
+  // From here on sockets of this listener can be adopted.
+  void AddListener(ListenerHandle handle, const std::string& id,
+                   const ListenerSettings& settings,
                    std::shared_ptr<ListenerStats> stats);
   // `done` is called when they hold for every connection, too.
-  void SetListenerSettings(const std::string& id,
+  void SetListenerSettings(ListenerHandle handle,
                            const ListenerSettings& settings,
                            absl::AnyInvocable<void()> done);
+  // No socket of the listener comes any more. Forgets it once it has no
+  // connection here, and then calls `done`; destroys `done` without when the
+  // worker is destroyed before. Once for each listener.
+  void RemoveListener(ListenerHandle handle, absl::AnyInvocable<void()> done);
 
   // Null when there is no such connection, any more or yet. Borrowed until the
   // loop turns.
@@ -143,6 +155,12 @@ class Worker {
  private:
   using Budget = OperatorJobs::Budget;
   using Progress = OperatorJobs::Progress;
+  struct ListenerShare {
+    WorkerListener listener;
+    std::int64_t connections = 0;
+    bool removed = false;
+    absl::AnyInvocable<void()> on_gone;  // where it has been removed
+  };
   struct SweepInProgress {
     Sweep sweep;
     MonotonicTime start;
@@ -164,7 +182,8 @@ class Worker {
   void Run();
   void CloseAll();
   void OnEnded(Connection& connection);
-  WorkerListener& ListenerOf(const std::string& id);
+  ListenerShare& ShareOf(ListenerHandle handle);
+  void ForgetIfGone(ListenerHandle handle);
   Progress Continue(SweepInProgress& sweep, Budget& budget);
   // Whether all have been counted.
   bool Count(SweepInProgress& sweep, Budget& budget);
@@ -187,7 +206,7 @@ class Worker {
   SessionCounters counters_;
   SessionLog log_;
   ConnectionContext context_;
-  absl::btree_map<std::string, std::unique_ptr<WorkerListener>> listeners_;
+  absl::btree_map<ListenerHandle, std::unique_ptr<ListenerShare>> listeners_;
   absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   bool stopped_ = false;
   absl::AnyInvocable<void()> on_empty_;

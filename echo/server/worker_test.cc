@@ -29,6 +29,7 @@
 #include "echo/event/timer.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
+#include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
 #include "echo/testing/fake_clock.h"
 #include "gtest/gtest.h"
@@ -49,12 +50,14 @@ extern "C" int getsockname(int fd, sockaddr* address, socklen_t* size) {
 namespace echod {
 namespace {
 
+constexpr ListenerHandle kListener{1};
+
 // A worker on a loop that the test runs.
 class WorkerTest : public ::testing::Test {
  protected:
   WorkerTest() {
     RaiseDescriptorLimit();
-    worker_.AddListener("default", {.mode = EchoMode::kRaw}, stats_);
+    worker_.AddListener(kListener, "default", {.mode = EchoMode::kRaw}, stats_);
     late_.Arm(absl::Seconds(20));
   }
   ~WorkerTest() override { worker_.Stop(); }
@@ -62,7 +65,7 @@ class WorkerTest : public ::testing::Test {
   void AddConnection(UniqueFd socket) {
     ASSERT_TRUE(socket.valid());
     worker_.AddLoad();
-    worker_.Adopt({.listener_id = "default",
+    worker_.Adopt({.listener = kListener,
                    .socket = std::move(socket),
                    .remote = SocketAddress(),
                    .number = ++last_number_,
@@ -179,7 +182,7 @@ TEST_F(WorkerTest, SettingsAreDoneWhenEveryConnectionHasThem) {
       EXPECT_GT(counters.bytes_buffered, 100'000);
       EXPECT_EQ(counters.read_pauses, 0);
       worker_.SetListenerSettings(
-          "default", {.mode = EchoMode::kRaw, .max_buffered_bytes = 65536},
+          kListener, {.mode = EchoMode::kRaw, .max_buffered_bytes = 65536},
           [&] {
             EXPECT_EQ(stats_->Total().read_pauses, 1);
             loop_->Stop();

@@ -15,6 +15,7 @@
 #include "echo/event/deadline_wheel.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
 #include "echo/session/session_observer.h"
 
@@ -26,6 +27,7 @@ class ConnectionContext;
 // What a worker knows of a listener, for the connections that came from it.
 // Loop thread only; readers share the figures.
 struct WorkerListener {
+  ListenerHandle handle{};
   std::string id;
   ListenerSettings settings;
   std::shared_ptr<ListenerStats> all_stats;

@@ -39,6 +39,8 @@ class ListenerStats {
   explicit ListenerStats(int worker_count)
       : workers_(static_cast<std::size_t>(worker_count)) {}
 
+  std::size_t worker_count() const { return workers_.size(); }
+
   WorkerStats& worker(int index) {
     return workers_[static_cast<std::size_t>(index)];
   }

@@ -18,7 +18,7 @@ using testing::TcpClient;
 
 TestServer::TestServer(EchoServerOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
-  options.listen_address = *SocketAddress::Parse("127.0.0.1:0");
+  if (options.listeners.empty()) options.listeners = {Creation("default")};
   options.on_stopped = [this] { stopped_.set_value(); };
   std::promise<void> ready;
   thread_ = std::thread([this, &ready, &options] {
@@ -43,12 +43,18 @@ TestServer::~TestServer() {
   loop_.reset();
 }
 
-SocketAddress TestServer::address() const {
-  return *SocketAddress::Parse(server_->GetListener("default")->bound_address);
+SocketAddress TestServer::address(const std::string& listener) const {
+  return *SocketAddress::Parse(server_->GetListener(listener)->bound_address);
 }
 
 TcpClient TestServer::Connect(const TcpClient::Options& options) {
-  std::optional<TcpClient> client = TcpClient::Connect(address(), options);
+  return ConnectTo("default", options);
+}
+
+TcpClient TestServer::ConnectTo(const std::string& listener,
+                                const TcpClient::Options& options) {
+  std::optional<TcpClient> client =
+      TcpClient::Connect(address(listener), options);
   ECHOD_CHECK(client.has_value());
   return *std::move(client);
 }
@@ -73,6 +79,20 @@ void TestServer::OnMainLoop(const std::function<void(EchoServer&)>& task) {
   done.get_future().wait();
 }
 
+absl::StatusOr<ListenerInfo> TestServer::Create(
+    const ListenerCreation& creation) {
+  return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+    control().CreateListener(creation, std::move(reply));
+  });
+}
+
+absl::StatusOr<ListenerInfo> TestServer::Delete(
+    const ListenerDeletion& deletion) {
+  return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+    control().DeleteListener(deletion, std::move(reply));
+  });
+}
+
 absl::StatusOr<ListenerInfo> TestServer::Update(const ListenerUpdate& update) {
   return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
     control().UpdateListener(update, std::move(reply));
@@ -80,9 +100,12 @@ absl::StatusOr<ListenerInfo> TestServer::Update(const ListenerUpdate& update) {
 }
 
 absl::StatusOr<ConnectionPage> TestServer::List(const ConnectionQuery& query) {
-  return Await<ConnectionPage>([&](Reply<ConnectionPage> reply) {
-    control().ListConnections(query, std::move(reply));
-  });
+  absl::StatusOr<ConnectionParts> parts =
+      Await<ConnectionParts>([&](Reply<ConnectionParts> reply) {
+        control().ListConnections(query, std::move(reply));
+      });
+  if (!parts.ok()) return std::move(parts).status();
+  return MergeParts(*std::move(parts));
 }
 
 absl::StatusOr<ConnectionInfo> TestServer::Get(std::uint64_t number) {
@@ -117,7 +140,8 @@ EchoServerOptions Workers(int count) {
 
 EchoServerOptions With(const ListenerSettings& settings) {
   EchoServerOptions options;
-  options.settings = settings;
+  options.listeners = {Creation("default")};
+  options.listeners[0].settings = settings;
   return options;
 }
 
@@ -149,6 +173,13 @@ std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
     ECHOD_CHECK(sent < bytes.size());  // it has to get stuck before
     if (more == 0 && info->reading_paused) return sent;
   }
+}
+
+ListenerCreation Creation(const std::string& id) {
+  ListenerCreation creation;
+  creation.id = id;
+  creation.address = "127.0.0.1";
+  return creation;
 }
 
 ListenerUpdate Update() {

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -29,7 +30,8 @@
 namespace echod {
 
 // A whole data plane for tests: its main loop runs on a thread of its own, its
-// clock is the test's, and it listens on a loopback port that the kernel chose.
+// clock is the test's, and unless the options say otherwise it has a listener
+// "default" on a loopback port that the kernel chose.
 class TestServer {
  public:
   explicit TestServer(EchoServerOptions options = {});
@@ -40,8 +42,10 @@ class TestServer {
   // thread.
   EchoServer& control() { return *server_; }
 
-  SocketAddress address() const;
+  SocketAddress address(const std::string& listener = "default") const;
   testing::TcpClient Connect(const testing::TcpClient::Options& options = {});
+  testing::TcpClient ConnectTo(const std::string& listener,
+                               const testing::TcpClient::Options& options = {});
 
   // Advances the clock, and returns when the connections' deadlines that have
   // come by then, no more than a turn's, have been looked at. For servers of
@@ -61,6 +65,8 @@ class TestServer {
     return promise.get_future().get();
   }
 
+  absl::StatusOr<ListenerInfo> Create(const ListenerCreation& creation);
+  absl::StatusOr<ListenerInfo> Delete(const ListenerDeletion& deletion);
   absl::StatusOr<ListenerInfo> Update(const ListenerUpdate& update);
   absl::StatusOr<ConnectionPage> List(const ConnectionQuery& query);
   absl::StatusOr<ConnectionInfo> Get(std::uint64_t number);
@@ -99,6 +105,9 @@ bool WaitUntilReceived(TestServer& server, std::uint64_t number,
 // more, since the client does not read; returns how much that was.
 std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
                            const std::string& bytes, std::uint64_t number);
+
+// A listener on a loopback port that the kernel chooses.
+ListenerCreation Creation(const std::string& id);
 
 // A change to the test server's listener: of nothing yet, or of its port.
 ListenerUpdate Update();

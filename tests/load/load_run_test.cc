@@ -53,9 +53,9 @@ LoadResult MustRun(const LoadOptions& options) {
 class LoadRunTest : public ::testing::TestWithParam<Mode> {
  protected:
   static EchoServerOptions Options() {
-    EchoServerOptions options = Workers(2);
-    options.settings.mode =
-        GetParam() == Mode::kLine ? EchoMode::kLine : EchoMode::kRaw;
+    EchoServerOptions options = With(
+        {.mode = GetParam() == Mode::kLine ? EchoMode::kLine : EchoMode::kRaw});
+    options.worker_count = 2;
     return options;
   }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/server/published_listeners.h"
+
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
+namespace echod {
+
+PublishedListeners::PublishedListeners()
+    : snapshot_(std::make_shared<Snapshot>()) {}
+
+void PublishedListeners::Show(ListenerInfo info, SharedStats stats) {
+  auto snapshot = Copy();
+  auto& shown = snapshot->shown[info.id];
+  shown = std::make_shared<Shown>(
+      Shown{.info = std::move(info), .stats = std::move(stats)});
+  Replace(std::move(snapshot));
+}
+
+void PublishedListeners::Hide(const std::string& id, ListenerHandle handle) {
+  auto snapshot = Copy();
+  const auto found = snapshot->shown.find(id);
+  snapshot->hidden[handle] = found->second->stats;
+  snapshot->shown.erase(found);
+  Replace(std::move(snapshot));
+}
+
+void PublishedListeners::Forget(ListenerHandle handle) {
+  auto snapshot = Copy();
+  const auto found = snapshot->hidden.find(handle);
+  const SharedStats stats = std::move(found->second);
+  snapshot->hidden.erase(found);
+  snapshot->gone += stats->Total();
+  snapshot->gone_by_worker.resize(stats->worker_count());
+  for (std::size_t i = 0; i < snapshot->gone_by_worker.size(); ++i) {
+    snapshot->gone_by_worker[i] += stats->worker(static_cast<int>(i)).Read();
+  }
+  Replace(std::move(snapshot));
+}
+
+std::shared_ptr<PublishedListeners::Snapshot> PublishedListeners::Copy() const {
+  return std::make_shared<Snapshot>(*Read());
+}
+
+void PublishedListeners::Replace(std::shared_ptr<const Snapshot> snapshot) {
+  const MutexLock lock(mutex_);
+  snapshot_.swap(snapshot);  // the old one dies outside the lock
+}
+
+std::shared_ptr<const PublishedListeners::Snapshot> PublishedListeners::Read()
+    const {
+  const MutexLock lock(mutex_);
+  return snapshot_;
+}
+
+ListenerInfo PublishedListeners::Describe(const Shown& shown) {
+  ListenerInfo info = shown.info;
+  info.active_connections =
+      shown.stats->open_connections.load(std::memory_order_relaxed);
+  return info;
+}
+
+std::vector<ListenerInfo> PublishedListeners::List() const {
+  std::vector<ListenerInfo> infos;
+  const auto snapshot = Read();
+  for (const auto& [id, shown] : snapshot->shown) {
+    infos.push_back(Describe(*shown));
+  }
+  return infos;
+}
+
+std::optional<ListenerInfo> PublishedListeners::Get(
+    const std::string& id) const {
+  const auto snapshot = Read();
+  const auto found = snapshot->shown.find(id);
+  if (found == snapshot->shown.end()) return std::nullopt;
+  return Describe(*found->second);
+}
+
+void PublishedListeners::AddTo(Stats& stats) const {
+  const auto snapshot = Read();
+  const auto add = [&stats](const ListenerStats& each) {
+    const Counters total = each.Total();
+    stats.total += total;
+    for (std::size_t i = 0; i < stats.workers.size(); ++i) {
+      stats.workers[i] += each.worker(static_cast<int>(i)).Read();
+    }
+    return total;
+  };
+  for (const auto& [id, shown] : snapshot->shown) {
+    stats.listeners[id] = add(*shown->stats);
+  }
+  for (const auto& [handle, hidden] : snapshot->hidden) add(*hidden);
+  stats.total += snapshot->gone;
+  for (std::size_t i = 0; i < snapshot->gone_by_worker.size(); ++i) {
+    stats.workers[i] += snapshot->gone_by_worker[i];
+  }
+}
+
+}  // namespace echod
