@@ -4,6 +4,7 @@
 
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -13,10 +14,12 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/event/event_loop.h"
+#include "echo/event/every_turn.h"
 #include "echo/net/listen_socket.h"
 #include "gtest/gtest.h"
 #include "tests/support/refused_system_call.h"
@@ -111,6 +114,56 @@ TEST(AcceptorTest, AcceptsWhereTheSocketCannotBeWatched) {
   const auto client = acceptor.Connect();
   ASSERT_TRUE(client.has_value());
   EXPECT_TRUE(acceptor.WaitForFirst());
+}
+
+// What a turn of the loop accepts at most, where a socket has a long queue and
+// shares the loop with so many others.
+int MostAcceptedInATurn(int others, bool stop_handshakes) {
+  constexpr int kClients = 300;
+  const std::unique_ptr<EventLoop> loop = *EventLoop::Create();
+  const auto listen = [] {
+    return *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 512);
+  };
+  const auto quiet = [] {
+    return Acceptor::Callbacks{
+        .on_accept = [](UniqueFd, const SocketAddress&) {},
+        .on_accepted_all = [] {},
+        .on_error = [] {}};
+  };
+  AcceptorGroup group;
+  std::vector<std::unique_ptr<Acceptor>> idle;
+  for (int i = 0; i < others; ++i) {
+    idle.push_back(std::make_unique<Acceptor>(*loop, listen(), quiet(),
+                                              Acceptor::Descriptors::kAll,
+                                              &group));
+  }
+  int accepted = 0;
+  Acceptor::Callbacks callbacks = quiet();
+  callbacks.on_accept = [&](UniqueFd, const SocketAddress&) { ++accepted; };
+  Acceptor acceptor(*loop, listen(), std::move(callbacks),
+                    Acceptor::Descriptors::kAll, &group);
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < kClients; ++i) {
+    clients.push_back(*TcpClient::Connect(acceptor.address()));
+  }
+  EXPECT_EQ(acceptor.CheckQueue(), Acceptor::Queue::kMoving);
+  if (stop_handshakes) acceptor.StopHandshakes();
+  int seen = 0;
+  int most = 0;
+  const EveryTurn every_turn(*loop, [&] {
+    most = std::max(most, accepted - seen);
+    seen = accepted;
+    if (acceptor.CheckQueue() == Acceptor::Queue::kEmpty) loop->Stop();
+  });
+  EXPECT_TRUE(loop->Run().ok());
+  EXPECT_EQ(accepted, kClients);
+  return most;
+}
+
+TEST(AcceptorTest, AcceptsABoundedNumberInATurnAndLessWhereThereAreMany) {
+  EXPECT_EQ(MostAcceptedInATurn(/*others=*/0, /*stop_handshakes=*/false), 64);
+  EXPECT_EQ(MostAcceptedInATurn(/*others=*/3, /*stop_handshakes=*/true), 64);
+  EXPECT_EQ(MostAcceptedInATurn(/*others=*/31, /*stop_handshakes=*/true), 8);
 }
 
 }  // namespace

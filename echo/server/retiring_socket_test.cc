@@ -4,8 +4,16 @@
 
 #include "echo/server/retiring_socket.h"
 
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cerrno>
 #include <future>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
@@ -15,10 +23,16 @@
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/reply.h"
+#include "echo/event/event_loop.h"
+#include "echo/event/every_turn.h"
+#include "echo/event/timer.h"
+#include "echo/net/acceptor.h"
 #include "echo/net/listen_socket.h"
+#include "echo/testing/fake_clock.h"
 #include "echo/testing/test_server.h"
 #include "gtest/gtest.h"
 #include "tests/support/conversation.h"
+#include "tests/support/refused_system_call.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -108,6 +122,79 @@ TEST(RetirementTest, TakesBackAPortThatItIsJustLeaving) {
   EXPECT_TRUE(moved.get_future().get());
   TcpClient client = server.Connect();
   EXPECT_TRUE(Echoes(client, "back"));
+}
+
+// A socket with a long queue, on a loop that the test runs.
+class QueueTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Acceptor> NewAcceptor(int clients) {
+    auto acceptor = std::make_unique<Acceptor>(
+        *loop_, *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 512),
+        Acceptor::Callbacks{
+            .on_accept = [this](UniqueFd, const SocketAddress&) { ++accepted_; },
+            .on_accepted_all = [] {},
+            .on_error = [] {}},
+        Acceptor::Descriptors::kAll);
+    for (int i = 0; i < clients; ++i) {
+      clients_.push_back(*TcpClient::Connect(acceptor->address()));
+    }
+    return acceptor;
+  }
+
+  // Runs the loop until the socket has closed; whether connections were lost.
+  bool Retire(std::unique_ptr<Acceptor> acceptor) {
+    bool lost_connections = false;
+    const RetiringSocket socket(*loop_, clock_, std::move(acceptor),
+                                [&](RetiringSocket&, bool lost) {
+                                  lost_connections = lost;
+                                  loop_->Stop();
+                                });
+    EXPECT_TRUE(loop_->Run().ok());
+    return lost_connections;
+  }
+
+  const std::unique_ptr<EventLoop> loop_ = *EventLoop::Create();
+  FakeClock clock_;
+  int accepted_ = 0;
+  std::vector<TcpClient> clients_;
+};
+
+TEST_F(QueueTest, IsEmptiedInBatches) {
+  auto acceptor = NewAcceptor(300);
+  int seen = 0;
+  int most = 0;
+  const EveryTurn every_turn(*loop_, [&] {
+    most = std::max(most, accepted_ - seen);
+    seen = accepted_;
+  });
+  EXPECT_FALSE(Retire(std::move(acceptor)));
+  EXPECT_EQ(accepted_, 300);
+  EXPECT_LE(most, 64);
+}
+
+// The process was stopped for so long that the time is up: what waits and can
+// be accepted is not lost for that.
+TEST_F(QueueTest, IsEmptiedEvenWhenTheTimeIsUp) {
+  auto acceptor = NewAcceptor(300);
+  Timer pause(*loop_, [this] { clock_.Advance(absl::Hours(1)); });
+  pause.Arm(absl::ZeroDuration());
+  EXPECT_FALSE(Retire(std::move(acceptor)));
+  EXPECT_EQ(accepted_, 300);
+}
+
+TEST_F(QueueTest, IsGivenUpWhereAcceptingFailsForTooLong) {
+  // On a thread of its own, since the refusal is for the thread's life.
+  std::thread([this] {
+    auto acceptor = NewAcceptor(3);
+    ASSERT_TRUE(testing::RefuseSystemCall(SYS_accept4, EMFILE));
+    int checks = 0;
+    const EveryTurn every_turn(*loop_, [&] {
+      if (++checks == 100) clock_.Advance(absl::Seconds(11));
+    });
+    EXPECT_TRUE(Retire(std::move(acceptor)));
+    EXPECT_EQ(accepted_, 0);
+  }).join();
+  EXPECT_EQ(clients_[0].WaitForEnd(), TcpClient::End::kReset);
 }
 
 }  // namespace

@@ -247,5 +247,55 @@ TEST_F(WorkerTest, ASpreadSweepVisitsEachConnectionOnceAndInTime) {
   EXPECT_EQ(worker_.load(), 2);
 }
 
+// However many it is given, it takes them a few at a time.
+TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
+  constexpr int kSockets = 2000;
+  if (RaiseDescriptorLimit() < kSockets + 100) {
+    GTEST_SKIP() << "needs " << kSockets << " descriptors";
+  }
+  std::vector<AcceptedSocket> accepted;
+  for (int i = 0; i < kSockets; ++i) {
+    worker_.AddLoad();
+    accepted.push_back(
+        {.listener = kListener,
+         .socket =
+             UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)),
+         .remote = SocketAddress(),
+         .number = ++last_number_,
+         .generation = 1});
+  }
+  worker_.HandOver(std::move(accepted));
+  int adopted = 0;
+  int most = 0;
+  const EveryTurn every_turn(*loop_, [&] {
+    const int now = static_cast<int>(stats_->Total().accepted);
+    most = std::max(most, now - adopted);
+    adopted = now;
+    if (adopted == kSockets) loop_->Stop();
+  });
+  EXPECT_TRUE(loop_->Run().ok());
+  // The loop runs at most 64 closures in a turn.
+  EXPECT_LE(most, 64 * static_cast<int>(Worker::kAdoptedAtOnce));
+}
+
+TEST_F(WorkerTest, ForgetsAListenerWhenItsLastConnectionHasGone) {
+  constexpr ListenerHandle kOther{2};
+  worker_.AddListener(kOther, "default", {}, stats_);
+  AddIdle(2);
+  bool gone = false;
+  worker_.RemoveListener(kListener, [&] { gone = true; });
+  worker_.Find(1)->Reset(CloseReason::kAdminReset);
+  EXPECT_FALSE(gone);
+  EXPECT_EQ(worker_.listener_count(), 2u);
+  worker_.Find(2)->Reset(CloseReason::kAdminReset);
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(worker_.listener_count(), 1u);
+  // One that has none goes at once.
+  gone = false;
+  worker_.RemoveListener(kOther, [&] { gone = true; });
+  EXPECT_TRUE(gone);
+  EXPECT_EQ(worker_.listener_count(), 0u);
+}
+
 }  // namespace
 }  // namespace echod
