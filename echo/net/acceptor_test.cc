@@ -133,9 +133,8 @@ int MostAcceptedInATurn(int others, bool stop_handshakes) {
   AcceptorGroup group;
   std::vector<std::unique_ptr<Acceptor>> idle;
   for (int i = 0; i < others; ++i) {
-    idle.push_back(std::make_unique<Acceptor>(*loop, listen(), quiet(),
-                                              Acceptor::Descriptors::kAll,
-                                              &group));
+    idle.push_back(std::make_unique<Acceptor>(
+        *loop, listen(), quiet(), Acceptor::Descriptors::kAll, &group));
   }
   int accepted = 0;
   Acceptor::Callbacks callbacks = quiet();

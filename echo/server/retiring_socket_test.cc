@@ -131,7 +131,8 @@ class QueueTest : public ::testing::Test {
     auto acceptor = std::make_unique<Acceptor>(
         *loop_, *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 512),
         Acceptor::Callbacks{
-            .on_accept = [this](UniqueFd, const SocketAddress&) { ++accepted_; },
+            .on_accept = [this](UniqueFd,
+                                const SocketAddress&) { ++accepted_; },
             .on_accepted_all = [] {},
             .on_error = [] {}},
         Acceptor::Descriptors::kAll);

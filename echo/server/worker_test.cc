@@ -258,8 +258,7 @@ TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
     worker_.AddLoad();
     accepted.push_back(
         {.listener = kListener,
-         .socket =
-             UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)),
+         .socket = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)),
          .remote = SocketAddress(),
          .number = ++last_number_,
          .generation = 1});
