@@ -25,10 +25,11 @@ constexpr std::chrono::seconds kErrorTimeout{10};
 }  // namespace
 
 EchoState::EchoState(WorkerListener& from, TransportFactory make_transport)
-    : transport_(make_transport(space_)),
-      listener_(from),
+    : listener_(from),
       codec_(NewCodec(from.settings.mode)),
-      last_active_(from.context->clock().MonotonicNow()) {}
+      last_active_(from.context->clock().MonotonicNow()) {
+  transport_ = make_transport(space_);
+}
 
 Connection::Connection(WorkerListener& listener, std::uint64_t number,
                        std::int64_t generation, TransportFactory make_transport,

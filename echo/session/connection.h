@@ -37,7 +37,7 @@ enum class ReadStop : std::uint8_t {
 struct alignas(64) EchoState : Transport::Observer {
   EchoState(WorkerListener& from, TransportFactory make_transport);
 
-  const TransportPtr transport_;
+  TransportPtr transport_;  // set once
   WorkerListener& listener_;
   const CodecPtr codec_;
   MonotonicTime last_active_;
