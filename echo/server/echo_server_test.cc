@@ -147,9 +147,15 @@ TEST(EchoServerTest, DrainsSpreadOverTimeAreFewAndEndWithTheirConnections) {
   TcpClient first = server.Connect();
   TcpClient second = server.Connect();
   ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
+  // No port twice: a move back to a port waits until that has been left.
+  std::vector<int> ports;
+  {
+    std::vector<UniqueFd> holders(40);
+    for (UniqueFd& holder : holders) ports.push_back(HeldPort(holder));
+  }
   const auto drain = [&] {
-    UniqueFd holder;
-    ListenerUpdate update = MoveTo(HeldPort(holder));
+    ListenerUpdate update = MoveTo(ports.back());
+    if (ports.size() > 1) ports.pop_back();
     update.drain = {.mode = DrainPolicy::Mode::kReset,
                     .spread = absl::Hours(24)};
     return update;
