@@ -150,12 +150,16 @@ TEST(EchoServerTest, DrainsSpreadOverTimeAreFewAndEndWithTheirConnections) {
   // No port twice: a move back to a port waits until that has been left.
   std::vector<int> ports;
   {
-    std::vector<UniqueFd> holders(40);
+    std::vector<UniqueFd> holders(33);
     for (UniqueFd& holder : holders) ports.push_back(HeldPort(holder));
   }
   const auto drain = [&] {
-    ListenerUpdate update = MoveTo(ports.back());
-    if (ports.size() > 1) ports.pop_back();
+    UniqueFd holder;
+    ListenerUpdate update = MoveTo(HeldPort(holder));
+    if (!ports.empty()) {
+      update.port = ports.back();
+      ports.pop_back();
+    }
     update.drain = {.mode = DrainPolicy::Mode::kReset,
                     .spread = absl::Hours(24)};
     return update;
