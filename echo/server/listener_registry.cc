@@ -173,8 +173,8 @@ absl::StatusOr<Listener*> ListenerRegistry::FindToChange(
 
 void ListenerRegistry::Update(ListenerUpdate update,
                               Reply<ListenerInfo> reply) {
-  const absl::StatusOr<Listener*> found = FindToChange(update.id);
-  if (!found.ok()) return reply(found.status());
+  absl::StatusOr<Listener*> found = FindToChange(update.id);
+  if (!found.ok()) return reply(std::move(found).status());
   Listener& listener = **found;
   absl::StatusOr<Listener::Plan> plan = listener.Prepare(update);
   if (!plan.ok()) return reply(std::move(plan).status());
@@ -248,8 +248,8 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
 
 void ListenerRegistry::Delete(const ListenerDeletion& deletion,
                               Reply<ListenerInfo> reply) {
-  const absl::StatusOr<Listener*> found = FindToChange(deletion.id);
-  if (!found.ok()) return reply(found.status());
+  absl::StatusOr<Listener*> found = FindToChange(deletion.id);
+  if (!found.ok()) return reply(std::move(found).status());
   Listener& listener = **found;
   if (absl::Status same = listener.CheckEtag(deletion.etag); !same.ok()) {
     return reply(std::move(same));
