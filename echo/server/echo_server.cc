@@ -82,7 +82,7 @@ absl::Status EchoServer::CreateListeners() {
 
 absl::Status EchoServer::StartWorkers() {
   // The first is on the main loop, so that a connection which stays there is
-  // handed to nobody.
+  // not handed over.
   workers_.push_back(std::make_unique<Worker>(0, clock_, main_loop_));
   for (int i = 1; i < options_.worker_count; ++i) {
     absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(i, clock_);

@@ -38,9 +38,9 @@ struct EchoServerOptions {
   absl::Duration drain_timeout = absl::Seconds(30);
 
   // Called on the main loop's thread; each may be empty.
-  // Listeners have been created or deleted, or have moved. Whoever asked for
-  // the change is answered when nobody holds `hold` any more; it may be let go
-  // of on any thread.
+  // Listeners have been created or deleted, or have moved. The request that
+  // changed them is answered when the last copy of `hold` has been destroyed,
+  // on any thread.
   absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
       on_listeners_changed;
   // The drain ends no later than so long from now. Called when it begins, and

@@ -208,7 +208,7 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
   const bool new_settings = plan.settings != listener.settings();
   const std::int64_t generation = listener.generation() + (new_socket ? 1 : 0);
   const std::string before = listener.bound_address().ToString();
-  // Whoever has a part in the change holds this; the last one answers.
+  // Everything that takes part in the change holds this; the last one answers.
   auto info = std::make_shared<ListenerInfo>();
   std::shared_ptr<void> all_done = std::make_shared<PostAtEnd>(
       loop_, [this, handle, info, reply = std::move(reply)]() mutable {

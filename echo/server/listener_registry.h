@@ -47,8 +47,8 @@ class ListenerRegistry {
     absl::AnyInvocable<void(AcceptedSocket)> on_accept;
     // Called after the last on_accept of a listener in a turn of the loop.
     absl::AnyInvocable<void()> on_accepted_all;
-    // Addresses have changed. Whoever asked for the change is answered when
-    // nobody holds `hold` any more; it may be let go of on any thread.
+    // Addresses have changed. The request that changed them is answered when
+    // the last copy of `hold` has been destroyed, on any thread.
     absl::AnyInvocable<void(std::shared_ptr<const void> hold)> on_changed;
   };
 

@@ -7,16 +7,17 @@
 #include <sys/resource.h>
 
 #include <atomic>
-#include <cstdint>
+#include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "echo/base/unique_fd.h"
+#include "echo/control/close_reason.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
@@ -278,6 +279,57 @@ TEST(ListenerRegistryTest, TellsOfEachChangeOfAddresses) {
   held_up([&](Reply<ListenerInfo> reply) {
     server.control().DeleteListener({.id = "other"}, std::move(reply));
   });
+}
+
+TEST(ListenerRegistryTest, NoFigureOfTheTotalsGoesBack) {
+  TestServer server(Workers(2));
+  std::atomic<bool> stop{false};
+  std::thread reader([&] {
+    Stats before = server.control().GetStats();
+    while (!stop) {
+      const Stats now = server.control().GetStats();
+      EXPECT_GE(now.total.accepted, before.total.accepted);
+      EXPECT_GE(now.total.bytes_received, before.total.bytes_received);
+      EXPECT_GE(now.total.lines_echoed, before.total.lines_echoed);
+      EXPECT_GE(now.total.rejected_max_connections,
+                before.total.rejected_max_connections);
+      for (std::size_t i = 0; i < now.total.closed.size(); ++i) {
+        EXPECT_GE(now.total.closed[i], before.total.closed[i]);
+      }
+      for (std::size_t i = 0; i < now.workers.size(); ++i) {
+        EXPECT_GE(now.workers[i].accepted, before.workers[i].accepted);
+        EXPECT_GE(now.workers[i].bytes_sent, before.workers[i].bytes_sent);
+      }
+      before = now;
+    }
+  });
+  constexpr int kListeners = 5;
+  for (int i = 0; i < kListeners; ++i) {
+    ListenerCreation creation = Creation("a");
+    creation.settings.max_connections = 2;
+    ASSERT_TRUE(server.Create(creation).ok());
+    TcpClient first = server.ConnectTo("a");
+    TcpClient second = server.ConnectTo("a");
+    ASSERT_TRUE(Echoes(first, "one") && Echoes(second, "two"));
+    EXPECT_EQ(server.ConnectTo("a").WaitForEnd(), End::kReset);
+    ASSERT_TRUE(
+        server.Delete({.id = "a", .drain = {.mode = DrainPolicy::Mode::kReset}})
+            .ok());
+  }
+  EXPECT_TRUE(Eventually(
+      [&] { return server.control().GetStats().total.active == 0; }));
+  stop = true;
+  reader.join();
+  const Stats stats = server.control().GetStats();
+  EXPECT_EQ(stats.total.accepted, 2 * kListeners);
+  EXPECT_EQ(stats.total.lines_echoed, 2 * kListeners);
+  EXPECT_EQ(stats.total.rejected_max_connections, kListeners);
+  EXPECT_EQ(
+      stats.total.closed[static_cast<std::size_t>(CloseReason::kAdminReset)],
+      2 * kListeners);
+  EXPECT_EQ(stats.workers[0].accepted + stats.workers[1].accepted,
+            2 * kListeners);
+  EXPECT_EQ(stats.listeners.count("a"), 0u);
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ void OperatorJobs::Stop() {
     stopped_ = true;
     added.swap(added_);
   }
-  // What dies may answer somebody, who may ask for something else.
+  // A job that is destroyed may answer a request, and that may add another job.
   std::deque<Job> ready;
   ready.swap(ready_);
   std::vector<Job> later;

@@ -36,8 +36,8 @@ class PublishedListeners {
   void Show(ListenerInfo info, SharedStats stats);
   // Shows it no longer; its counters are still read for the totals.
   void Hide(const std::string& id, ListenerHandle handle);
-  // Nobody writes the counters of a hidden one any more: they are added up with
-  // those of all that have gone.
+  // The counters of a hidden one are written no more: adds them to the sum of
+  // all that have gone.
   void Forget(ListenerHandle handle);
 
   // By id.

@@ -170,7 +170,8 @@ TEST_F(QueueTest, IsEmptiedInBatches) {
   });
   EXPECT_FALSE(Retire(std::move(acceptor)));
   EXPECT_EQ(accepted_, 300);
-  EXPECT_LE(most, 64);
+  // Two batches may lie between two callbacks.
+  EXPECT_LE(most, 2 * 64);
 }
 
 // The process was stopped for so long that the time is up: what waits and can

@@ -55,7 +55,7 @@ class Worker {
   // no loop for it.
   static absl::StatusOr<std::unique_ptr<Worker>> Create(int index,
                                                         Clock& clock);
-  // On a loop that somebody else runs, and that outlives the worker.
+  // On a loop that the caller runs, and that outlives the worker.
   Worker(int index, Clock& clock, EventLoop& loop);
   // Stops and joins.
   ~Worker();
@@ -139,7 +139,7 @@ class Worker {
     OperatorJobs::Cost cost;  // of one visit
     // May destroy the connection.
     absl::AnyInvocable<void(Connection&)> visit;
-    // Called when there is nobody left to visit; destroyed without when the
+    // Called when none is left to visit; destroyed without when the
     // worker stops before. May be empty.
     absl::AnyInvocable<void()> done;
   };
@@ -197,7 +197,7 @@ class Worker {
 
   std::atomic<std::int64_t> load_{0};
   std::atomic<bool> failed_{false};
-  const std::unique_ptr<EventLoop> own_loop_;  // null: somebody else's
+  const std::unique_ptr<EventLoop> own_loop_;  // null: the caller's
   EventLoop& loop_;
   absl::AnyInvocable<void(absl::Status)> on_failed_;
   std::thread thread_;

@@ -273,8 +273,9 @@ TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
     if (adopted == kSockets) loop_->Stop();
   });
   EXPECT_TRUE(loop_->Run().ok());
-  // The loop runs at most 64 closures in a turn.
-  EXPECT_LE(most, 64 * static_cast<int>(Worker::kAdoptedAtOnce));
+  // The loop runs at most 64 closures in a turn, and those of two turns may lie
+  // between two callbacks.
+  EXPECT_LE(most, 2 * 64 * static_cast<int>(Worker::kAdoptedAtOnce));
 }
 
 TEST_F(WorkerTest, ForgetsAListenerWhenItsLastConnectionHasGone) {
