@@ -6,6 +6,8 @@ the contents of each room.
 """
 
 ROOMS = {
+    # The contract between the admin plane and its clients: //proto/echod/admin/v1.
+    "proto": [],
     # Data plane.
     "echo/base": [],
     "echo/control": ["echo/base"],
