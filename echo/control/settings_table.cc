@@ -103,7 +103,7 @@ absl::Status Check(const Setting& setting, const BoundedSetting<T>& kind,
   return InvalidFieldError(
       setting.name,
       absl::StrCat(ValueText(value), " is out of bounds; ", setting.name,
-                   " goes from ", BoundsText(setting, kind)));
+                   " ranges from ", BoundsText(setting, kind)));
 }
 
 absl::Status Check(const Setting& /*setting*/, const ModeSetting& /*kind*/,

@@ -121,12 +121,13 @@ TEST(SettingsTableTest, NamesTheFieldThatIsOutOfBounds) {
 
 TEST(SettingsTableTest, SaysWhatTheBoundsAre) {
   EXPECT_EQ(Problem({.max_line_bytes = 0}),
-            "0 is out of bounds; max_line_bytes goes from 1 to 16777216");
+            "0 is out of bounds; max_line_bytes ranges from 1 to 16777216");
   EXPECT_EQ(Problem({.max_connections = -1}),
-            "-1 is out of bounds; max_connections goes from 0 (no limit) to "
+            "-1 is out of bounds; max_connections ranges from 0 (no limit) to "
             "100000000");
-  EXPECT_EQ(Problem({.idle_timeout = -absl::Seconds(5)}),
-            "-5s is out of bounds; idle_timeout goes from 0 (never) to 8760h");
+  EXPECT_EQ(
+      Problem({.idle_timeout = -absl::Seconds(5)}),
+      "-5s is out of bounds; idle_timeout ranges from 0 (never) to 8760h");
 }
 
 TEST(SettingsTableTest, DescribesASettingForPeople) {

@@ -67,8 +67,9 @@ TEST(FlagsTest, SayWhatMayBeWritten) {
 }
 
 TEST(FlagsTest, ASettingOutOfBoundsIsABadFlag) {
-  EXPECT_EQ(ConfigFromFlags({.backlog = 0}).status().message(),
-            "flag --backlog: 0 is out of bounds; backlog goes from 1 to 65535");
+  EXPECT_EQ(
+      ConfigFromFlags({.backlog = 0}).status().message(),
+      "flag --backlog: 0 is out of bounds; backlog ranges from 1 to 65535");
 }
 
 TEST(FlagsTest, TheConfigurationHasEveryFlag) {

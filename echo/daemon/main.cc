@@ -127,7 +127,7 @@ class Daemon {
   int Run() {
     const absl::Status ended = loop_->Run();
     if (!ended.ok()) {
-      LogError(absl::StrCat("the main loop has failed: ", ended.message(),
+      LogError(absl::StrCat("the main loop failed: ", ended.message(),
                             "; resetting all connections and exiting"));
       admin_->StopServing();
       server_.StopNow();
@@ -138,9 +138,10 @@ class Daemon {
                     clean ? 0 : kExitCutOff);
     // Last, so that operators can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
-    LogInfo(server_.DrainedCleanly()
-                ? "stopped: every connection got what it was owed"
-                : "stopped: some connections were cut off");
+    LogInfo(
+        server_.DrainedCleanly()
+            ? "stopped: every connection was drained"
+            : "stopped: some connections were reset before they were drained");
     return clean && EndRequests::Count() < 2 ? 0 : kExitCutOff;
   }
 

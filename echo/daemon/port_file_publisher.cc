@@ -69,7 +69,7 @@ absl::StatusOr<std::unique_ptr<PortFilePublisher>> PortFilePublisher::Start(
       state->Run();
     }).detach();
   } catch (const std::system_error& error) {
-    return ResourceError("start the port file's thread", error.code().value());
+    return ResourceError("start the port file thread", error.code().value());
   }
   return std::unique_ptr<PortFilePublisher>(
       new PortFilePublisher(std::move(state)));

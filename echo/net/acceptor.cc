@@ -173,7 +173,7 @@ void Acceptor::BackOff(int error) {
     LogWarning(absl::StrCat("cannot accept on ", address_.ToString(), ": ",
                             std::strerror(error),
                             "; new connections wait in the backlog, and "
-                            "accepting is tried again"));
+                            "echod will retry"));
     in_episode_ = true;
   }
   back_off_ = back_off_ == absl::ZeroDuration()

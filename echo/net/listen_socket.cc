@@ -147,7 +147,7 @@ int TryAddress(const SocketAddress& address,
       (error != EAFNOSUPPORT && error != EADDRNOTAVAIL)) {
     return error;
   }
-  LogInfo("this host has no IPv6; listening on IPv4 alone");
+  LogInfo("this host has no IPv6; listening on IPv4 only");
   return attempt(SocketAddress().WithPort(address.port()));
 }
 
@@ -202,10 +202,9 @@ void LiftHopLimit(int accepted_fd) { SetHopLimit(accepted_fd, 0); }
 HandshakeStop StopHandshakes(int listen_fd) {
   if (StopHandshakesByFilter(listen_fd)) return HandshakeStop::kFilter;
   if (StopHandshakesByHopLimit(listen_fd)) return HandshakeStop::kHopLimit;
-  LogWarning(absl::StrCat("this system lets echod stop no handshakes (",
-                          std::strerror(errno),
-                          "): who is connecting while the port closes may be "
-                          "reset"));
+  LogWarning(absl::StrCat("cannot block new handshakes (", std::strerror(errno),
+                          "): clients that connect while the port closes may "
+                          "be reset"));
   return HandshakeStop::kNone;
 }
 

@@ -20,12 +20,12 @@
 
 namespace echod {
 
-// A TCP socket as it is: recv and send, straight. Only while the kernel does
-// not accept everything is there a bufferevent, which holds the rest and sends
-// it when it can. Most connections never need one, and at rest none does.
+// A plain TCP socket, with direct calls of recv and send. A bufferevent exists
+// only while there is output that the kernel has not accepted; it sends that
+// when it can. Most connections never need one, and idle ones do not have one.
 //
-// What an echo touches of it is in one cache line: where there are thousands of
-// connections, each line more is a miss more.
+// An echo touches one cache line of it: with thousands of connections, each
+// further line is a cache miss.
 class alignas(64) PlainTransport final : private FdWatcher, public Transport {
  public:
   // A transport that lives in `space`. `socket` is connected and non-blocking.
@@ -61,12 +61,12 @@ class alignas(64) PlainTransport final : private FdWatcher, public Transport {
 
   void Release() override { this->~PlainTransport(); }
   void OnReadable() override;
-  // Has `bytes` wait behind those that do. False as Write's kExhausted.
+  // Queues `bytes` after the output that waits. False: see kExhausted.
   bool Append(absl::string_view bytes);
 
   EventLoop& loop_;
   BuffereventPtr output_;       // null: nothing waits
-  bool output_failed_ = false;  // and waits for ResumeOutput
+  bool output_failed_ = false;  // until ResumeOutput
 };
 static_assert(sizeof(PlainTransport) <= sizeof(TransportSpace));
 

@@ -21,11 +21,11 @@ namespace echod {
 // one with a layer on it. Owns the socket, and closes it when it is destroyed.
 // Loop thread only.
 //
-// A layer may hold bytes of its own and may have to write in order to read, or
-// to read in order to write. That is its own business: it calls
-// Observer::OnReadable whenever a Read may make progress, whichever event of
-// the socket made that possible, and again in the next turn of the loop while
-// it holds bytes that have not been read.
+// A layer may buffer bytes, and may have to write before it can read, or read
+// before it can write. It hides this from its observer: it calls OnReadable
+// whenever Read may make progress, whichever event of the socket made that
+// possible. While it holds unread bytes, it calls again in the next turn of the
+// loop.
 class Transport {
  public:
   enum class Failure : std::uint8_t {
@@ -44,8 +44,8 @@ class Transport {
     virtual void OnOutputTaken(std::int64_t bytes) = 0;
     // The output that waits has fallen to the low watermark.
     virtual void OnOutputLow() = 0;
-    // A write of output that waits has failed. After kShortage nothing is tried
-    // until ResumeOutput.
+    // A write of waiting output has failed. After kShortage, the transport does
+    // not try again until ResumeOutput.
     virtual void OnOutputFailed(Failure failure) = 0;
 
    protected:
@@ -66,9 +66,9 @@ class Transport {
 
   struct WriteResult {
     enum class Status : std::uint8_t {
-      kAccepted,   // all of it: sent, or waiting
+      kAccepted,   // every byte has been sent or waits
       kLost,       // the connection is gone
-      kExhausted,  // the rest can't wait: no memory, or no epoll watch
+      kExhausted,  // no memory or epoll watch to keep the rest
     };
     Status status = Status::kAccepted;
     std::int64_t sent = 0;  // accepted by the kernel at once
@@ -95,9 +95,9 @@ class Transport {
   // Reads at most buffer.size() bytes; at least one where it says kBytes.
   virtual ReadResult Read(absl::Span<char> buffer) = 0;
 
-  // Sends `bytes` behind what waits. What the kernel does not accept at once
-  // waits in the transport, which sends it as soon as it can. After any other
-  // status than kAccepted the transport can only be aborted.
+  // Sends `bytes` after the output that waits. The transport keeps the part
+  // that the kernel does not accept, and sends it as soon as it can. After any
+  // status other than kAccepted, the transport can only be aborted.
   virtual WriteResult Write(absl::string_view bytes) = 0;
 
   // Bytes that wait to be sent.
@@ -107,8 +107,8 @@ class Transport {
   // again each time nothing waits any more.
   virtual void SetLowWatermark(std::size_t bytes) = 0;
 
-  // Tries again to send what waits, after a shortage; otherwise does nothing.
-  // False when the system is out of epoll watches: see Write's kExhausted.
+  // After a shortage, tries again to send the waiting output; otherwise does
+  // nothing. False if the system is out of epoll watches: see kExhausted.
   [[nodiscard]] virtual bool ResumeOutput() = 0;
 
   // Half-closes: sends a FIN. Once, when nothing waits.
@@ -136,7 +136,7 @@ class Transport {
 
   virtual SocketAddress LocalAddress() const = 0;
 
-  // What the kernel knows of the connection; nothing if it does not say.
+  // The kernel's figures for the connection; nothing if it has none.
   virtual std::optional<TcpInfo> Info() const = 0;
 
  protected:
@@ -153,8 +153,8 @@ class Transport {
 
 using TransportPtr = std::unique_ptr<Transport, Transport::Deleter>;
 
-// Memory that a connection provides for its transport, if that is small: so
-// the two are one piece of memory. A larger transport ignores it.
+// Memory inside a connection for its transport, so that both are one
+// allocation. A transport that does not fit ignores it.
 struct alignas(64) TransportSpace {
   std::byte bytes[64];
 };

@@ -22,22 +22,23 @@ class Codec {
   struct Limits {
     // The listener's limit of a line, its end not counted.
     std::size_t max_line_bytes = 0;
-    // The call ends at the first boundary (such as a line's end) at which the
-    // answer has this many bytes,
+    // The call ends between two units (such as lines) once the answer has this
+    // many bytes.
     std::size_t batch_bytes = 0;
-    // or is longer by this many than the input it answers.
+    // The call ends between two units once the answer is longer than the input
+    // it answers by this many bytes.
     std::size_t extra_bytes = 0;
   };
 
   struct Answer {
-    // Of the input: answered or kept. The caller comes back with the rest. 0
-    // where there was no room for the answer: `extra_bytes` was 0.
+    // Bytes of the input that were answered or kept; the caller passes the rest
+    // to the next call. 0 if `extra_bytes` left no room for an answer.
     std::size_t consumed = 0;
-    // To be sent. Refers to the input or to `buffer`.
+    // The bytes to send: a view into the input or into `buffer`.
     absl::string_view bytes;
     std::int64_t lines = 0;  // answered
-    // A line exceeds the limit. The answer ends with an error for the client,
-    // and so does the conversation: discard what comes after it.
+    // A line exceeds the limit. The answer ends with an error for the client;
+    // the caller discards all further input.
     bool line_too_long = false;
   };
 
@@ -46,31 +47,31 @@ class Codec {
   Codec& operator=(const Codec&) = delete;
   virtual ~Codec() = default;
 
-  // Answers `input`, which is not empty, in order. `buffer` is for the codec to
-  // use; its content before the call means nothing.
+  // Answers `input`, which must not be empty. The codec may use `buffer` as
+  // scratch space, whatever it contained before.
   virtual Answer Receive(absl::string_view input, const Limits& limits,
                          std::string& buffer) = 0;
 
-  // The client has closed its side: answers what was kept, all of it.
+  // Answers everything that was kept, after the client has closed its side.
   virtual Answer Finish(const Limits& limits, std::string& buffer) = 0;
 
-  // Bytes that were consumed and are not answered yet.
+  // Bytes that have been consumed but not answered.
   virtual std::size_t partial_bytes() const = 0;
 
-  // Ends the use of a codec that NewCodec returned.
+  // Releases a codec that NewCodec returned.
   struct Deleter {
     void operator()(Codec* codec) const { codec->Release(); }
   };
 
  private:
-  // A codec without a state is shared by all, and overrides this.
+  // Overridden by a codec without state, of which all share one object.
   virtual void Release() { delete this; }
 };
 
 using CodecPtr = std::unique_ptr<Codec, Codec::Deleter>;
 
-// A codec for a new conversation in `mode`. This is the only place that knows
-// which modes there are. Thread-safe.
+// Returns a codec for a new conversation in `mode`. No other code depends on
+// which modes exist. Thread-safe.
 CodecPtr NewCodec(EchoMode mode);
 
 }  // namespace echod

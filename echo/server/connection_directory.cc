@@ -110,7 +110,7 @@ void ConnectionDirectory::VisitOn(std::size_t worker, std::uint64_t number,
   if (worker == workers_.size()) {
     reply(ControlError(
         absl::StatusCode::kNotFound,
-        absl::StrCat("there is no connection ", number, "; it may have ended"),
+        absl::StrCat("there is no connection ", number, "; it may have closed"),
         {.reason = "CONNECTION_NOT_FOUND", .field = "", .errno_name = ""}));
     return;
   }

@@ -49,7 +49,7 @@ bool EchoServer::BeginDrain(const DrainOptions& options) {
                          " more, then ")
           : "";
   LogInfo(absl::StrCat("draining: ", accepting, "connections have ",
-                       absl::FormatDuration(drain_timeout_), " to end"));
+                       absl::FormatDuration(drain_timeout_), " to drain"));
   if (options_.on_draining) {
     options_.on_draining(grace + RetiringSocket::kHandshakeGrace +
                          drain_timeout_ + kDeadlineMargin);
@@ -98,8 +98,8 @@ void EchoServer::OnDrainStep() {
 void EchoServer::OnWorkerFailed(int index, const absl::Status& failure) {
   worker_failed_ = true;
   LogError(absl::StrCat(
-      "worker ", index, " has failed, and its connections are reset: ",
-      failure.message(), "; echod drains the others and ends"));
+      "worker ", index, " failed: ", failure.message(),
+      "; its connections are reset, the others drain, and echod exits"));
   BeginDrain({});
 }
 

@@ -149,7 +149,7 @@ void ListenerRegistry::Create(const ListenerCreation& creation,
   if (!prepared.ok()) return reply(std::move(prepared).status());
   ListenerInfo info =
       ApplyCreate(*std::move(prepared), ListenerInfo::Source::kRuntime);
-  LogInfo(absl::StrCat("listener ", info.id, " is created and accepts on ",
+  LogInfo(absl::StrCat("created listener ", info.id, ", which accepts on ",
                        info.bound_address));
   NotifyChanged(std::make_shared<PostAtEnd>(
       loop_, [info = std::move(info), reply = std::move(reply)]() mutable {
@@ -197,11 +197,11 @@ void ListenerRegistry::Update(ListenerUpdate update,
     });
     return;
   }
-  ApplyUpdate(listener, *std::move(plan), *std::move(drain), std::move(reply));
+  ApplyUpdate(listener, *std::move(plan), *drain, std::move(reply));
 }
 
 void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
-                                   PolicyDrains::Prepared drain,
+                                   const PolicyDrains::Prepared& drain,
                                    Reply<ListenerInfo> reply) {
   const ListenerHandle handle = listener.handle();
   const bool new_socket = plan.new_socket;
@@ -238,7 +238,7 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
     }
   }
   if (new_socket) {
-    LogInfo(absl::StrCat("listener ", listener.id(), " moves from ", before,
+    LogInfo(absl::StrCat("moving listener ", listener.id(), " from ", before,
                          " to ", info->bound_address));
     drains_.Run(drain, handle, generation, all_done);
   }
@@ -264,8 +264,8 @@ void ListenerRegistry::Delete(const ListenerDeletion& deletion,
 void ListenerRegistry::ApplyDelete(Listener& listener,
                                    PolicyDrains::Prepared drain,
                                    Reply<ListenerInfo> reply) {
-  LogInfo(absl::StrCat("listener ", listener.id(), " is deleted: ",
-                       listener.bound_address().ToString(), " closes"));
+  LogInfo(absl::StrCat("deleting listener ", listener.id(), " on ",
+                       listener.bound_address().ToString()));
   auto info = std::make_shared<std::optional<ListenerInfo>>();
   std::shared_ptr<void> all_done = std::make_shared<PostAtEnd>(
       loop_, [info, reply = std::move(reply)]() mutable {
@@ -294,7 +294,7 @@ void ListenerRegistry::OnClosed(Listener& listener) {
   const auto gone =
       std::make_shared<PostAtEnd>(loop_, [this, handle] { OnGone(handle); });
   for (const auto& worker : workers_) {
-    worker->Post([handle, gone](Worker& self) mutable {
+    worker->Post([handle, gone = gone](Worker& self) mutable {
       self.RemoveListener(handle, [gone = std::move(gone)] {});
     });
   }

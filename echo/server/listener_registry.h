@@ -118,7 +118,8 @@ class ListenerRegistry {
   // The listener, which takes changes, or why none can be made.
   absl::StatusOr<Listener*> FindToChange(const std::string& id);
   void ApplyUpdate(Listener& listener, Listener::Plan plan,
-                   PolicyDrains::Prepared drain, Reply<ListenerInfo> reply);
+                   const PolicyDrains::Prepared& drain,
+                   Reply<ListenerInfo> reply);
   void ApplyDelete(Listener& listener, PolicyDrains::Prepared drain,
                    Reply<ListenerInfo> reply);
   // The ports of a deleted listener refuse.

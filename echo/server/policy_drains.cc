@@ -25,8 +25,8 @@ absl::StatusOr<PolicyDrains::Prepared> PolicyDrains::Prepare(
   if (spread_.size() >= kMostSpread) {
     return ControlError(
         absl::StatusCode::kResourceExhausted,
-        absl::StrCat("there are ", kMostSpread,
-                     " drains already that are spread over time; wait until "
+        absl::StrCat(kMostSpread,
+                     " drains are already being spread over time; wait until "
                      "one has ended, or drain without a spread"),
         {.reason = "TOO_MANY_DRAINS", .field = "", .errno_name = ""});
   }
@@ -45,7 +45,8 @@ void PolicyDrains::Run(const Prepared& prepared, ListenerHandle handle,
       prepared.spread != nullptr ? prepared.spread : until_done;
   for (const auto& worker : workers_) {
     worker->Post([&clock = clock_, handle, generation, mode = policy.mode,
-                  spread = policy.spread, timeout, held](Worker& self) mutable {
+                  spread = policy.spread, timeout,
+                  held = held](Worker& self) mutable {
       self.Start({.select =
                       [handle, generation](const Connection& connection) {
                         return connection.listener().handle == handle &&

@@ -20,8 +20,8 @@ absl::Status RequestLimit::Refusal() const {
   return ControlError(
       absl::StatusCode::kResourceExhausted,
       absl::StrCat(most_,
-                   " requests are waiting for their answers already; try again "
-                   "when some of them have been answered"),
+                   " requests are already pending; try again when some of "
+                   "them have been answered"),
       {.reason = "TOO_MANY_REQUESTS", .field = "", .errno_name = ""});
 }
 

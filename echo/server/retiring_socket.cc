@@ -49,9 +49,9 @@ void RetiringSocket::Advance() {
 
 void RetiringSocket::Close(bool lost) {
   if (lost) {
-    LogWarning(absl::StrCat(
-        "the socket on ", acceptor_->address().ToString(),
-        " closes and resets connections that could not be accepted"));
+    LogWarning(absl::StrCat("closing the socket on ",
+                            acceptor_->address().ToString(),
+                            " resets connections that could not be accepted"));
   }
   acceptor_.reset();
   on_closed_(*this, lost);

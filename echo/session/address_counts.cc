@@ -2,21 +2,33 @@
 
 #include "echo/session/address_counts.h"
 
+#include "absl/hash/hash.h"
+
 namespace echod {
 
+AddressCounts::Part& AddressCounts::PartOf(const SocketAddress& address) {
+  return parts_[absl::Hash<SocketAddress>()(address) % parts_.size()];
+}
+
 bool AddressCounts::Add(const SocketAddress& address, std::int64_t most) {
-  const MutexLock lock(mutex_);
-  std::int64_t& count = counts_[address.WithPort(0)];
-  // One that is new has none, and so is never left behind here.
+  const SocketAddress host = address.WithPort(0);
+  Part& part = PartOf(host);
+  const MutexLock lock(part.mutex);
+  std::int64_t& count = part.counts[host];
+  // A new entry has none, so it is never left behind here.
   if (most > 0 && count >= most) return false;
   ++count;
   return true;
 }
 
 void AddressCounts::Remove(const SocketAddress& address) {
-  const MutexLock lock(mutex_);
-  const auto found = counts_.find(address.WithPort(0));
-  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+  const SocketAddress host = address.WithPort(0);
+  Part& part = PartOf(host);
+  const MutexLock lock(part.mutex);
+  const auto found = part.counts.find(host);
+  if (found != part.counts.end() && --found->second == 0) {
+    part.counts.erase(found);
+  }
 }
 
 }  // namespace echod

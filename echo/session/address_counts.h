@@ -3,6 +3,7 @@
 #ifndef ECHO_SESSION_ADDRESS_COUNTS_H_
 #define ECHO_SESSION_ADDRESS_COUNTS_H_
 
+#include <array>
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
@@ -24,9 +25,16 @@ class AddressCounts {
   void Remove(const SocketAddress& address);
 
  private:
-  Mutex mutex_;
-  absl::flat_hash_map<SocketAddress, std::int64_t> counts_
-      ABSL_GUARDED_BY(mutex_);
+  // In parts, since a table that grows moves all of its entries at once.
+  struct Part {
+    Mutex mutex;
+    absl::flat_hash_map<SocketAddress, std::int64_t> counts
+        ABSL_GUARDED_BY(mutex);
+  };
+
+  Part& PartOf(const SocketAddress& address);
+
+  std::array<Part, 64> parts_;
 };
 
 }  // namespace echod

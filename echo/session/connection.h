@@ -31,9 +31,9 @@ enum class ReadStop : std::uint8_t {
   kShortage = 8,      // a read failed for want of memory, and will be retried
 };
 
-// The part of a Connection that every echo touches, in two cache lines, of
-// which one is the transport's: where there are thousands of connections each
-// line more is a miss more.
+// The part of a Connection that every echo touches: two cache lines, of which
+// one is the transport's. With thousands of connections, each further line is a
+// cache miss.
 struct alignas(64) EchoState : Transport::Observer {
   EchoState(WorkerListener& from, TransportFactory make_transport);
 
@@ -53,12 +53,12 @@ struct alignas(64) EchoState : Transport::Observer {
 };
 static_assert(sizeof(EchoState) == 64 + sizeof(TransportSpace));
 
-// One client's connection, from hand-over to close: what its codec makes of
-// what its transport reads goes back through the transport. Loop thread only.
+// One client's connection, from hand-over to close. It reads from its
+// transport, lets its codec answer, and writes the answer. Loop thread only.
 //
-// Back-pressure: no more is read than `max_buffered_bytes` of output have room
-// for, and when there is little room the connection stops reading until half of
-// that is left.
+// Back-pressure: a read takes no more than `max_buffered_bytes` leave room to
+// answer. When there is little room, the connection stops reading until the
+// output has fallen to half of that limit.
 //
 // How it ends is in connection_state.h. The last thing that each entry point
 // does, if the connection has ended, is to tell the context, which destroys it.
@@ -90,11 +90,11 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   // everything. May destroy the connection.
   void Drain(CloseReason reason, MonotonicTime deadline);
 
-  // Resets it at once. Destroys the connection.
+  // Resets the connection. Destroys it.
   void Reset(CloseReason reason);
 
-  // Ends it at once because the server stops: with a reset, and kShutdown for
-  // its reason, unless the peer has everything. Destroys the connection.
+  // Ends the connection immediately because the server stops. Unless the peer
+  // has everything, that is a reset, for kShutdown. Destroys the connection.
   void StopNow();
 
   // Called after the listener's settings have changed. May destroy the
@@ -147,18 +147,17 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   bool ended() const { return state_ == ConnectionState::kEnded; }
   void Move(ConnectionEvent event) { state_ = Next(state_, event); }
   void BeginDraining(CloseReason reason, MonotonicTime deadline);
-  // Takes the steps for which nothing has to be waited.
+  // Takes every step that is possible now.
   void Proceed();
   void Flush(ConnectionEvent event, CloseReason reason);
   void SendFin();
-  // Once the FIN is sent: looks what the peer has confirmed, and when to look
-  // again.
+  // After the FIN: checks what the peer has confirmed, and when to check again.
   void CheckDelivery();
   // Resets the connection for `reason` at `deadline`, unless something ends it
   // earlier.
   void CutOffAt(MonotonicTime deadline, CloseReason reason);
-  // Resets it, unless the peer has everything. If the process did not run when
-  // the time came, what the peer did meanwhile comes first.
+  // Resets the connection, unless the peer has everything. If the process was
+  // not running at the deadline, input that came meanwhile is read first.
   void OnHardDeadline(MonotonicTime now);
   void CutOff(CloseReason reason);
   void End(CloseReason reason, bool reset);

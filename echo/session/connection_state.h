@@ -18,11 +18,11 @@ enum class ConnectionState : std::uint8_t {
   // The peer has closed its side. It still gets its echo; then the connection
   // closes. There is no hurry.
   kHalfClosed,
-  // The server ends the connection. What had arrived when it decided so is
-  // still answered, and a line that had begun may be completed.
+  // The server ends the connection. It still answers the input that had arrived
+  // when the drain began, and lets the client complete a line.
   kDraining,
-  // The last answer has been given, and waits to be sent. Input is discarded:
-  // a peer that is stuck in a write would never read its echo.
+  // The last answer waits to be sent. Input is read and discarded, because a
+  // peer that is blocked in a write would never read its echo.
   kFlushing,
   // As kFlushing, where the peer has closed its side.
   kFinishing,
@@ -31,9 +31,9 @@ enum class ConnectionState : std::uint8_t {
   kDelivering,
   // As kDelivering, where the peer has closed its side.
   kConfirming,
-  // The peer's kernel has everything, the FIN included. Its own FIN is awaited
-  // for a moment, and input discarded: closing the socket now would answer late
-  // bytes with a reset, which can overtake echo that the peer has not read.
+  // The peer's kernel has everything, including the FIN. The connection waits a
+  // moment for the peer's FIN, and discards input: if it closed the socket now,
+  // a reset would answer late bytes, and could overtake unread echo.
   kLingering,
   // Over; the connection is about to be destroyed.
   kEnded,
@@ -83,9 +83,9 @@ inline constexpr ConnectionTransition kConnectionTransitions[] = {
     {ConnectionState::kFlushing, ConnectionEvent::kFlushed,
      ConnectionState::kDelivering},
 
-    // The kernel delivers what it has after the socket is closed; but not where
-    // the network goes with the process, as in a container. So a connection
-    // that somebody waits for stays until the peer's kernel has everything.
+    // After a close the kernel still delivers what it holds, unless the network
+    // ends with the process, as in a container. So a connection that a drain
+    // waits for stays open until the peer's kernel has everything.
     {ConnectionState::kFinishing, ConnectionEvent::kFlushed,
      ConnectionState::kConfirming},
     {ConnectionState::kFinishing, ConnectionEvent::kConfirmed,

@@ -22,13 +22,13 @@
 
 namespace echod {
 
-// The other side of a FakeTransport: what the test makes the peer and the
-// kernel do, and what has become of it. Outlives the transport.
+// The other side of a FakeTransport: what the test's peer and kernel do, and
+// what they have received. Outlives the transport.
 struct FakePeer {
   using Read = Transport::ReadResult::Status;
   using Write = Transport::WriteResult::Status;
 
-  // What the next reads return. When there is nothing left they would block.
+  // What the next reads return; when it is empty, they would block.
   std::deque<std::pair<Read, std::string>> input;
 
   // How many bytes the kernel accepts yet, and what the next write returns.
@@ -140,7 +140,7 @@ class FakeTransport final : public Transport {
   SocketAddress LocalAddress() const override { return {}; }
   std::optional<TcpInfo> Info() const override { return std::nullopt; }
 
-  // What waits goes as far as the window allows.
+  // Sends waiting output as far as the window allows.
   void Drain() {
     const std::size_t taken = std::min(peer_.waiting.size(), peer_.window);
     if (taken == 0) return;

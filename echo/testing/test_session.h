@@ -67,7 +67,7 @@ class TestSession final : private SessionObserver {
         clock_.MonotonicNow() + absl::ToChronoNanoseconds(absl::Seconds(60)));
   }
 
-  // Lets time pass, and the connection look at its deadlines.
+  // Advances the clock, and lets the connection check its deadlines.
   void Advance(absl::Duration by) {
     clock_.Advance(by);
     if (connection_ != nullptr) connection_->OnDeadline();
@@ -105,13 +105,13 @@ class TestSession final : private SessionObserver {
   std::string events_;
 };
 
-// Leads a session of LINE mode, which has been started with these settings, to
-// `state`, along the table of transitions; the peer's window is closed and its
-// kernel has confirmed nothing, so that it stays there.
+// Leads a started session with these settings to `state`, along the table of
+// transitions. The peer's window is closed and its kernel confirms nothing, so
+// the session stays there.
 ListenerSettings WalkSettings();
 void WalkTo(TestSession& session, ConnectionState state);
 
-// Makes happen what `event` stands for.
+// Causes `event`.
 void Apply(TestSession& session, ConnectionEvent event);
 
 // For messages.

@@ -123,7 +123,7 @@ TEST(LogTest, WhatWasDroppedIsReportedOnceItGoesOn) {
       " log lines were dropped: standard error did not take them\n"));
   ExpectEcho(server);
   server.Signal(SIGTERM);
-  EXPECT_TRUE(pipe.ReadUntil("stopped: every connection got"));
+  EXPECT_TRUE(pipe.ReadUntil("stopped: every connection was drained"));
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
