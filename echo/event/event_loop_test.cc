@@ -24,9 +24,9 @@
 #include "absl/time/time.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/unique_fd.h"
-#include "echo/event/every_turn.h"
 #include "echo/event/fd_watcher.h"
 #include "echo/event/timer.h"
+#include "echo/testing/every_turn.h"
 #include "gtest/gtest.h"
 #include "tests/support/refused_system_call.h"
 

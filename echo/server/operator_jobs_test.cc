@@ -12,7 +12,7 @@
 
 #include "echo/base/clock.h"
 #include "echo/event/event_loop.h"
-#include "echo/event/every_turn.h"
+#include "echo/testing/every_turn.h"
 #include "gtest/gtest.h"
 
 namespace echod {

@@ -25,12 +25,12 @@
 #include "echo/control/listener_settings.h"
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
-#include "echo/event/every_turn.h"
 #include "echo/event/timer.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
 #include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
+#include "echo/testing/every_turn.h"
 #include "echo/testing/fake_clock.h"
 #include "gtest/gtest.h"
 

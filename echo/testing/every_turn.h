@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#ifndef ECHO_EVENT_EVERY_TURN_H_
-#define ECHO_EVENT_EVERY_TURN_H_
+#ifndef ECHO_TESTING_EVERY_TURN_H_
+#define ECHO_TESTING_EVERY_TURN_H_
 
 #include <sys/eventfd.h>
 
@@ -41,4 +41,4 @@ class EveryTurn {
 
 }  // namespace echod
 
-#endif  // ECHO_EVENT_EVERY_TURN_H_
+#endif  // ECHO_TESTING_EVERY_TURN_H_
