@@ -19,31 +19,31 @@
 
 namespace echod {
 
-// Finds connections wherever they live: asks the workers, and collects their
-// answers. No table is shared, and what a request asks of a worker is work of
-// its OperatorJobs, so nothing here holds a loop up. Thread-safe.
+// Finds connections on whichever worker they live: asks the workers and
+// collects their answers. There is no shared table, and every request runs as a
+// job in a worker's OperatorJobs, so none delays a loop. Thread-safe.
 //
-// A list is answered on the loop of the worker that was the last to answer. All
-// that happens there is that the parts are moved into the Reply; the consumer
-// of the Reply makes a page of them (MergeParts) on a thread of its own.
+// A list is answered on the loop of the worker that answers last. That loop
+// only moves the parts into the Reply; the consumer of the Reply merges them
+// into a page (MergeParts) on its own thread.
 class ConnectionDirectory {
  public:
-  // The vector outlives the directory and does not change; when the directory
-  // dies, every worker has been stopped and joined.
+  // `workers` outlives the directory and does not change. All workers have been
+  // stopped and joined when the directory is destroyed.
   explicit ConnectionDirectory(
       const std::vector<std::unique_ptr<Worker>>& workers)
       : workers_(workers) {}
 
-  // A few lists are collected at a time, since each holds a page for every
-  // worker; the others wait, in the order in which they came.
+  // Collects a few lists at a time, since each holds a page per worker; further
+  // lists wait in order.
   void List(const ConnectionQuery& query, Reply<ConnectionParts> reply);
 
-  // Calls `visit` with the connection, on its worker, and answers with what it
-  // returns; NOT_FOUND when there is no such connection.
+  // Calls `visit` with the connection, on its worker, and answers with the
+  // result; NOT_FOUND if there is no such connection.
   using Visitor = std::function<ConnectionInfo(Connection&)>;
   void Visit(std::uint64_t number, Visitor visit, Reply<ConnectionInfo> reply);
 
-  // How many lists are collected at a time.
+  // The number of lists that are collected at a time.
   static constexpr int kMostLists = 8;
 
  private:

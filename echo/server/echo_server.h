@@ -32,29 +32,29 @@ namespace echod {
 struct EchoServerOptions {
   std::vector<ListenerCreation> listeners;  // that it starts with
   int worker_count = 1;
-  // The most open connections of all listeners together. 0: no limit.
+  // Limit of open connections over all listeners. 0: no limit.
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
 
-  // Called on the main loop's thread; each may be empty.
-  // Listeners have been created or deleted, or have moved. The request that
-  // changed them is answered when the last copy of `hold` has been destroyed,
-  // on any thread.
+  // Called on the main loop's thread; each may be empty. on_listeners_changed
+  // is called after listeners have been created, moved or deleted. The request
+  // that changed them is answered when the last copy of `hold` is destroyed, on
+  // any thread.
   absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
       on_listeners_changed;
-  // The drain ends no later than so long from now. Called when it begins, and
-  // again when the connections begin to end.
+  // Called when a drain begins, and again when the connections begin to drain.
+  // The drain ends within `longest` of the call.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };
 
-// The data plane: listeners on the main loop, connections on workers. It owns
-// the workers and the lifecycle: starting, serving, draining, stopped, and
-// never back.
+// The data plane: listeners on the main loop, connections on workers. Owns the
+// workers and the lifecycle, which only moves forward: starting, serving,
+// draining, stopped.
 //
-// Made, started, stopped and destroyed on the main loop's thread; what comes
-// from the interfaces is thread-safe.
+// Created, started, stopped and destroyed on the main loop's thread. The
+// methods of the control interfaces are thread-safe.
 class EchoServer final : public ListenerControl,
                          public ConnectionControl,
                          public ServerControl {
@@ -66,19 +66,18 @@ class EchoServer final : public ListenerControl,
   EchoServer(const EchoServer&) = delete;
   EchoServer& operator=(const EchoServer&) = delete;
 
-  // Starts the workers, creates the listeners, and accepts as soon as the main
-  // loop runs. Once. On an error nothing is left behind: RESOURCE_EXHAUSTED
-  // when the system refuses threads or loops, or what CreateListener says.
+  // Starts the workers and creates the listeners, which accept once the main
+  // loop runs. Once. On an error everything is undone: RESOURCE_EXHAUSTED if
+  // the system refuses threads or loops, or an error of CreateListener.
   absl::Status Start();
 
-  // Begins the drain that ends in `on_stopped`. False when it has begun before.
+  // Begins the drain that ends in `on_stopped`. False if one has begun before.
   bool BeginDrain(const DrainOptions& options);
 
-  // Ends the workers and resets what is open. Then `on_stopped`, at once.
+  // Resets the open connections, ends the workers, and calls `on_stopped`.
   void StopNow();
 
-  // Whether the drain has ended without cutting anybody off, and no worker has
-  // failed.
+  // Whether the drain has ended without a reset, and no worker has failed.
   bool DrainedCleanly() const;
 
   // ListenerControl.
@@ -115,8 +114,8 @@ class EchoServer final : public ListenerControl,
   void EndWorkers();
   void OnAccept(AcceptedSocket accepted);
   bool HasRoom() const;
-  // Gives the workers what was accepted for them in this turn: one wake-up for
-  // each, however many that are.
+  // Hands the workers the connections that were accepted for them in this turn,
+  // with one wake-up each.
   void HandOver();
   std::size_t LeastLoadedWorker();
   // An operator's change to the listeners, for the main loop.
@@ -124,10 +123,10 @@ class EchoServer final : public ListenerControl,
               absl::AnyInvocable<void(Reply<ListenerInfo>)> change);
   void CloseListeners();
   void DrainConnections();
-  // The listeners have closed, or the connections have begun to drain. The last
-  // of the two steps waits for the workers.
+  // Called when the listeners have closed, and when the connections have begun
+  // to drain. The second call waits for the workers.
   void OnDrainStep();
-  // Connections that ended before they had what they were owed.
+  // Connections that ended before they had been drained.
   std::int64_t CutOff() const;
 
   // Constant after construction, the hooks for the main loop only.

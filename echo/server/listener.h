@@ -27,12 +27,11 @@
 
 namespace echod {
 
-// One listener: a name, settings, and the socket that accepts for it at
-// present. Main loop only.
+// One listener: a name, settings, and the socket that currently accepts for it.
+// Main loop only.
 //
-// A new address takes a new socket, and adds one to the generation; the old
-// socket retires (see RetiringSocket), so that no client that was connected is
-// reset.
+// A new address takes a new socket and increments the generation. The old
+// socket retires (see RetiringSocket), so no connected client is reset.
 class Listener {
  public:
   struct Accepted {
@@ -41,7 +40,7 @@ class Listener {
     std::int64_t generation;
   };
   struct Callbacks {
-    // Whether the server, with all its listeners, has room for one more.
+    // Whether the server has room for one more connection.
     absl::AnyInvocable<bool()> has_room;
     // Gets each connection that is within the limits, and counts it as open.
     absl::AnyInvocable<void(Listener&, Accepted)> on_accept;
@@ -56,7 +55,7 @@ class Listener {
     std::int64_t first_generation = 1;
   };
 
-  // What a listener is to be, once everything about it has been checked.
+  // A checked configuration of a listener.
   struct Plan {
     ListenerSettings settings;
     SocketAddress address;    // as configured; port 0: any
@@ -64,19 +63,19 @@ class Listener {
     ListenSocket socket;      // valid once it has been opened
   };
 
-  // The plan of a new listener, or what is wrong with `creation`. Its id is not
-  // looked at, and no socket is opened.
+  // Returns the plan of a new listener, or the first error in `creation`.
+  // Ignores its id, and opens no socket.
   static absl::StatusOr<Plan> Prepare(const ListenerCreation& creation);
 
-  // OK, or the error that OpenSocket would give, as far as can be told without
-  // listening: no client notices.
+  // Returns OK, or the error that OpenSocket would return, as far as bind can
+  // tell. Never listens, so no client notices.
   static absl::Status CheckSocket(const Plan& plan);
 
-  // Opens the new socket, where the plan takes one.
+  // Opens the new socket, if the plan needs one.
   static absl::Status OpenSocket(Plan& plan);
 
-  // Accepts from now on. The socket of `plan` has been opened. `loop`, `clock`
-  // and `group` outlive the listener.
+  // Accepts from now on. The socket of `plan` must be open. `loop`, `clock` and
+  // `group` outlive the listener.
   Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
            Identity identity, Plan plan, std::shared_ptr<ListenerStats> stats,
            Callbacks callbacks);
@@ -92,7 +91,7 @@ class Listener {
   // Whether Stop has been called.
   bool stopped() const { return acceptor_ == nullptr; }
 
-  // Where it accepts; the address it was given, once it has stopped.
+  // The address on which it accepts; after it has stopped, the configured one.
   SocketAddress bound_address() const;
 
   ListenerInfo Describe() const;
@@ -100,45 +99,44 @@ class Listener {
   // ABORTED if `etag` is neither empty nor the listener's.
   absl::Status CheckEtag(const std::string& etag) const;
 
-  // The plan for a change, or what is wrong with it. Changes nothing. Not for a
-  // listener that has stopped.
+  // Returns the plan for a change, or the first error in it. Changes nothing.
+  // Not for a stopped listener.
   absl::StatusOr<Plan> Prepare(const ListenerUpdate& update) const;
 
-  // Whether `address` cannot be bound only since sockets of this listener
-  // retire there: it can be once WhenRetired has called back.
+  // Whether only retiring sockets of this listener keep `address` from being
+  // bound: it will be free when WhenRetired has called back.
   bool IsLeaving(const SocketAddress& address) const;
 
-  // `error` of CheckSocket or OpenSocket, or where this listener is in its own
-  // way, an error that says so.
+  // Returns `error`, of CheckSocket or OpenSocket; or, if this listener is in
+  // its own way, an error that says so.
   absl::Status ExplainSocketError(absl::Status error, const Plan& plan) const;
 
-  // How the listener would look with `plan` carried out. A port that the kernel
+  // Returns how the listener would look after `plan`. A port that the kernel
   // has yet to choose is 0.
   ListenerInfo Preview(const Plan& plan) const;
 
   // The same for one that does not exist.
   static ListenerInfo Preview(const std::string& id, const Plan& plan);
 
-  // Carries out `plan`, whose socket is open; it cannot fail. `done` is called
-  // when the new address accepts and the old one refuses: at once, unless a
-  // socket has to retire.
+  // Applies `plan`, whose socket is open; cannot fail. Calls `done` when the
+  // new address accepts and the old one refuses: immediately, unless a socket
+  // has to retire.
   void Apply(Plan plan, absl::AnyInvocable<void()> done);
 
-  // Stops accepting for good, and calls `done` once none of its ports accepts
-  // any more: at once, where that is so. `done` may be destroyed without being
-  // called, with the listener.
+  // Stops accepting for good, and calls `done` once all its ports refuse:
+  // immediately, if they do. If the listener is destroyed first, so is `done`,
+  // without being called.
   void Stop(absl::AnyInvocable<void()> done);
 
-  // Calls `done` when no socket that retires is left on `port`, or on any port.
-  // It must not destroy the listener, and is destroyed with it.
+  // Calls `done` when no retiring socket is left on `port`, or on any port.
+  // `done` must not destroy the listener, and is destroyed with it.
   void WhenRetired(std::optional<int> port, absl::AnyInvocable<void()> done);
 
-  // Whether clients that had connected were reset, or will be when the listener
-  // is destroyed now: for want of descriptors they could not be accepted.
+  // Whether connected clients were reset, or would be if the listener were
+  // destroyed now, because for want of descriptors they could not be accepted.
   bool LosesConnections() const;
 
-  // How many sockets of a listener may retire at a time; each holds a
-  // descriptor.
+  // Limit of sockets that retire at a time; each holds a descriptor.
   static constexpr std::size_t kMostRetiring = 64;
 
  private:

@@ -16,13 +16,13 @@
 
 namespace echod {
 
-// What operators have asked of one loop: lists, sweeps, single requests. All of
-// them together have one budget for each turn of the loop, however many there
-// are; then sockets get their turn. Within it they are served round-robin, and
-// begin in the order in which they were added.
+// The operator requests of one loop: lists, sweeps, single requests. Together
+// they have one budget per turn of the loop, however many there are; then
+// sockets get their turn. Jobs are served round-robin, and begin in the order
+// in which they were added.
 class OperatorJobs {
  public:
-  // What a turn may still do, in work and in time.
+  // The rest of a turn's budget, in work and in time.
   class Budget {
    public:
     using Now = std::function<MonotonicTime()>;
@@ -32,10 +32,10 @@ class OperatorJobs {
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
-    // Takes off the cost of what has just been done; see Cost.
+    // Subtracts the cost of what has just been done; see Cost.
     void Spend(int cost);
 
-    // The job is to return, and goes on in a later turn.
+    // If true, the job must return; it goes on in a later turn.
     bool exhausted() const { return work_ <= 0; }
 
    private:
@@ -45,8 +45,8 @@ class OperatorJobs {
     const MonotonicTime end_;
   };
 
-  // What things cost: rough figures for a machine of today, in sixteenths of a
-  // microsecond.
+  // The cost of each kind of work: rough figures for a current machine, in
+  // sixteenths of a microsecond.
   enum Cost : int {
     kLook = 4,  // at a connection
     kDescribe = 16,
@@ -64,8 +64,8 @@ class OperatorJobs {
     kMore,   // there is more to do at once
     kLater,  // there is more to do when time has gone by: some 20 ms
   };
-  // Does a part of its work, at least one step, and returns when it has
-  // exhausted the budget or has nothing to do. Destroyed when it is done.
+  // Does at least one step of its work, and returns when it has exhausted the
+  // budget or has nothing to do. Destroyed when it is done.
   using Job = absl::AnyInvocable<Progress(Budget&)>;
 
   // `loop` outlives this. `now` is finer than a Clock, which is coarse.
@@ -73,12 +73,12 @@ class OperatorJobs {
   OperatorJobs(const OperatorJobs&) = delete;
   OperatorJobs& operator=(const OperatorJobs&) = delete;
 
-  // Runs `job` on the loop's thread. After Stop, destroys it at once.
+  // Runs `job` on the loop's thread. After Stop, destroys it immediately.
   // Thread-safe.
   void Add(Job job);
 
-  // Destroys the jobs that are left, and from now on each that is added. On the
-  // loop's thread, or when the loop runs no more.
+  // Destroys all jobs, and every job that is added later. On the loop's thread,
+  // or after the loop has ended.
   void Stop();
 
  private:
@@ -86,14 +86,14 @@ class OperatorJobs {
 
   void WakeUp();
   void RunTurn();
-  // False when some of it has to wait for another turn.
+  // Returns false if some of them have to wait for another turn.
   bool TakeAdded();
 
   EventLoop& loop_;
   const Budget::Now now_;
 
   Mutex mutex_;
-  // Not empty: the loop has been woken up for it.
+  // While it is not empty, the loop has been woken up for it.
   std::deque<Job> added_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 

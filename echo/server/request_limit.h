@@ -14,14 +14,15 @@
 
 namespace echod {
 
-// Bounds how many requests wait for an answer at a time, and so what memory
+// Limits the number of requests that wait for an answer, and so the memory that
 // they take. Thread-safe.
 class RequestLimit {
  public:
   explicit RequestLimit(int most) : most_(most) {}
 
-  // A Reply to give instead of `reply`, which counts until it is given; or
-  // nothing, and `reply` is given as RESOURCE_EXHAUSTED.
+  // Returns a Reply that passes its answer on to `reply`, and counts until it
+  // is answered. If there are too many, answers `reply` with RESOURCE_EXHAUSTED
+  // and returns nothing.
   template <typename T>
   std::optional<Reply<T>> Admit(Reply<T> reply) {
     Place place = TakePlace();
@@ -37,8 +38,7 @@ class RequestLimit {
   }
 
  private:
-  // Gives a place up when it dies. Shares the count, since a Reply may outlive
-  // the limit.
+  // Gives up a place. Shares the count, since a Reply may outlive the limit.
   struct GiveUp {
     std::shared_ptr<std::atomic<int>> waiting;
     void operator()(const RequestLimit* /*taken*/) const { --*waiting; }

@@ -43,62 +43,62 @@ struct AcceptedSocket {
   std::int64_t generation = 0;
 };
 
-// An EventLoop with its thread, and the connections that live on it. Nothing
-// comes in but through Post, HandOver, Serve and List; what is not said to be
-// thread-safe is for the loop's thread only, and so for what is posted.
+// An EventLoop, its thread, and the connections that live on it. Work enters
+// only through Post, HandOver, Serve and List. Methods that are not marked
+// thread-safe belong to the loop's thread, as do posted closures.
 //
-// What operators ask for goes through the worker's OperatorJobs: all of it
-// together takes a bounded part of a turn of the loop.
+// Operator requests go through the worker's OperatorJobs, which together take a
+// bounded part of each turn of the loop.
 class Worker {
  public:
-  // On a loop and a thread of its own. RESOURCE_EXHAUSTED when the system has
-  // no loop for it.
+  // Creates a worker with a loop and a thread of its own. RESOURCE_EXHAUSTED if
+  // the system refuses the loop.
   static absl::StatusOr<std::unique_ptr<Worker>> Create(int index,
                                                         Clock& clock);
-  // On a loop that the caller runs, and that outlives the worker.
+  // Creates a worker on a loop that the caller runs, and that outlives it.
   Worker(int index, Clock& clock, EventLoop& loop);
   // Stops and joins.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread, where it has its own; RESOURCE_EXHAUSTED when there
-  // cannot be another. Once. `on_failed` is called on that thread, as the last
-  // thing it does, if the system fails its loop: the connections have been
-  // reset then, for kShutdown, and what is posted later is dropped.
+  // Starts the worker's own thread, if it has one; RESOURCE_EXHAUSTED if the
+  // system refuses it. Once. If the system fails the loop, the worker resets
+  // its connections, for kShutdown, drops everything that is posted later, and
+  // finally calls `on_failed` on that thread.
   absl::Status Start(absl::AnyInvocable<void(absl::Status)> on_failed);
-  // Closes what is open, for kShutdown, and ends the thread; what is posted
-  // later is dropped. Once. Thread-safe for a worker with a thread of its own;
-  // for another, on the loop's thread.
+  // Ends the open connections, for kShutdown, and then the thread. Everything
+  // that is posted later is dropped. Once. Thread-safe for a worker with a
+  // thread of its own; otherwise call it on the loop's thread.
   void Stop();
   // Waits for the thread to end, after Stop.
   void Join();
 
-  // Calls `task` on the loop's thread; see EventLoop::Post. Not for what
-  // operators may ask for as often as they like. Thread-safe.
+  // Calls `task` on the loop's thread; see EventLoop::Post. Operators must not
+  // be able to cause an unbounded number of calls. Thread-safe.
   void Post(absl::AnyInvocable<void(Worker&)> task);
 
-  // Calls `task` on the loop's thread, as an operator's request of this cost:
-  // see OperatorJobs. Destroyed without being called when the worker stops
-  // before. Thread-safe.
+  // Calls `task` on the loop's thread, as an operator request of this cost; see
+  // OperatorJobs. If the worker stops first, destroys `task` without calling
+  // it. Thread-safe.
   void Serve(OperatorJobs::Cost cost, absl::AnyInvocable<void(Worker&)> task);
 
-  // Collects what `query` asks for, a part in each turn of the loop, and hands
-  // it to `done` on the loop's thread; destroys `done` without when the worker
-  // stops before. Thread-safe.
+  // Collects the connections that `query` selects, a part in each turn of the
+  // loop, and passes them to `done` on the loop's thread. If the worker stops
+  // first, destroys `done` without calling it. Thread-safe.
   void List(const ConnectionQuery& query,
             absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done);
 
   // Counts a connection that will be handed over. Thread-safe.
   void AddLoad() { load_.fetch_add(1, std::memory_order_relaxed); }
 
-  // Gives the worker sockets that AddLoad has counted: in the order of the
-  // calls, and of what is posted. It adopts so many in one closure, of which a
-  // turn of its loop runs a bounded number. Thread-safe.
+  // Hands over sockets that AddLoad has counted. They are adopted in the order
+  // of the calls, and of closures posted in between, a few per closure; a turn
+  // of the loop runs a bounded number of closures. Thread-safe.
   static constexpr std::size_t kAdoptedAtOnce = 8;
   void HandOver(std::vector<AcceptedSocket> accepted);
 
-  // Connections it has, and those on their way to it. Thread-safe.
+  // The number of its connections, including those on their way. Thread-safe.
   std::int64_t load() const { return load_.load(std::memory_order_relaxed); }
 
   // Whether the system has failed its loop. Thread-safe.
@@ -106,47 +106,47 @@ class Worker {
 
   int index() const { return index_; }
 
-  // How many listeners it knows.
+  // The number of listeners that it knows.
   std::size_t listener_count() const { return listeners_.size(); }
 
-  // Takes a socket that AddLoad has counted.
+  // Adopts a socket that AddLoad has counted.
   void Adopt(AcceptedSocket accepted);
 
-  // From here on sockets of this listener can be adopted.
+  // Makes the worker accept sockets of this listener.
   void AddListener(ListenerHandle handle, const std::string& id,
                    const ListenerSettings& settings,
                    std::shared_ptr<ListenerStats> stats);
-  // `done` is called when they hold for every connection, too.
+  // Calls `done` when the settings apply to every connection, too.
   void SetListenerSettings(ListenerHandle handle,
                            const ListenerSettings& settings,
                            absl::AnyInvocable<void()> done);
-  // No socket of the listener comes any more. Forgets it once it has no
-  // connection here, and then calls `done`; destroys `done` without when the
-  // worker is destroyed before. Once for each listener.
+  // Called after the last socket of the listener. The worker forgets the
+  // listener when it has no connection of it left, and then calls `done`; if
+  // the worker is destroyed first, so is `done`, without being called. Once per
+  // listener.
   void RemoveListener(ListenerHandle handle, absl::AnyInvocable<void()> done);
 
-  // Null when there is no such connection, any more or yet. Borrowed until the
-  // loop turns.
+  // Null if the worker has no such connection. Borrowed until the loop turns.
   Connection* Find(std::uint64_t number);
 
-  // Something that is to happen to many connections.
+  // An action on many connections.
   struct Sweep {
-    // Which, of those that are there when it begins. What it says of a
-    // connection never changes.
+    // Selects among the connections that exist when the sweep begins. The
+    // result for a connection must not change.
     absl::AnyInvocable<bool(const Connection&) const> select;
     // Spreads the visits evenly over this time.
     absl::Duration spread = absl::ZeroDuration();
     OperatorJobs::Cost cost;  // of one visit
     // May destroy the connection.
     absl::AnyInvocable<void(Connection&)> visit;
-    // Called when none is left to visit; destroyed without when the
-    // worker stops before. May be empty.
+    // Called after the last visit. If the worker stops first, destroyed without
+    // being called. May be empty.
     absl::AnyInvocable<void()> done;
   };
-  // A part of the connections has its turn in each turn of the loop.
+  // Visits a part of the connections in each turn of the loop.
   void Start(Sweep sweep);
 
-  // Drains every connection, and every one that comes later, by `deadline`.
+  // Drains every connection, and every later one, by `deadline`.
   void Drain(MonotonicTime deadline);
 
   // Calls `callback` as soon as there are no connections. Once.
@@ -166,7 +166,7 @@ class Worker {
     MonotonicTime start;
     std::uint64_t last = 0;   // number of the last connection it may select
     std::uint64_t after = 0;  // it has been at those up to this number
-    // Where the visits are spread.
+    // If the visits are spread.
     bool counting = false;  // how many there are; the visits come then
     std::int64_t selected = 0;
     std::int64_t left = 0;  // counted, neither visited nor closed
@@ -185,9 +185,10 @@ class Worker {
   ListenerShare& ShareOf(ListenerHandle handle);
   void ForgetIfGone(ListenerHandle handle);
   Progress Continue(SweepInProgress& sweep, Budget& budget);
-  // Whether all have been counted.
+  // Returns whether all have been counted.
   bool Count(SweepInProgress& sweep, Budget& budget);
-  // How many it should have visited by now, but for those that have closed.
+  // The number of visits that are due by now; connections that have closed do
+  // not count.
   std::int64_t Due(const SweepInProgress& sweep) const;
   Progress Continue(ListInProgress& list, Budget& budget);
 

@@ -12,8 +12,8 @@
 
 namespace echod {
 
-// A clock for tests: it stands still until it is told to go on, and counts who
-// looks at it. Thread-safe.
+// A clock for tests. It stands still until Advance, and counts how often it is
+// read. Thread-safe.
 class FakeClock final : public Clock {
  public:
   MonotonicTime MonotonicNow() override {

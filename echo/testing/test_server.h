@@ -29,17 +29,16 @@
 
 namespace echod {
 
-// A whole data plane for tests: its main loop runs on a thread of its own, its
-// clock is the test's, and unless the options say otherwise it has a listener
-// "default" on a loopback port that the kernel chose.
+// A complete data plane for tests. Its main loop runs on its own thread, its
+// clock is a FakeClock, and unless the options say otherwise it has a listener
+// "default" on a loopback port that the kernel chooses.
 class TestServer {
  public:
   explicit TestServer(EchoServerOptions options = {});
   ~TestServer();
 
   FakeClock& clock() { return clock_; }
-  // Of its methods, tests call those of the control interfaces, from any
-  // thread.
+  // Tests may call the methods of the control interfaces, from any thread.
   EchoServer& control() { return *server_; }
 
   SocketAddress address(const std::string& listener = "default") const;
@@ -47,9 +46,9 @@ class TestServer {
   testing::TcpClient ConnectTo(const std::string& listener,
                                const testing::TcpClient::Options& options = {});
 
-  // Advances the clock, and returns when the connections' deadlines that have
-  // come by then, no more than a turn's, have been looked at. For servers of
-  // one worker, where a connection has a deadline; nothing else is going on.
+  // Advances the clock, and returns when the connections have checked the
+  // deadlines that have come, at most a turn's worth. For servers with one
+  // worker on which a connection has a deadline and nothing else happens.
   void AdvanceAndTick(absl::Duration by);
 
   // Runs `task` on the main loop, and waits for it.
@@ -86,34 +85,34 @@ class TestServer {
   std::thread thread_;
 };
 
-// Options of a server with so many workers.
+// Options of a server with `count` workers.
 EchoServerOptions Workers(int count);
 
-// Options of a server whose listener is like this; and one in RAW mode.
+// Options of a server whose listener has these settings; and in RAW mode.
 EchoServerOptions With(const ListenerSettings& settings);
 EchoServerOptions Raw();
 
-// How many connections have been closed for `reason`.
+// The number of connections that have been closed for `reason`.
 std::int64_t Closed(TestServer& server, CloseReason reason);
 
-// Waits until the server's connection `number` is there and has received so
-// many bytes. False when the time is up.
+// Waits until the server's connection `number` exists and has received `bytes`.
+// False on timeout.
 bool WaitUntilReceived(TestServer& server, std::uint64_t number,
                        std::int64_t bytes);
 
-// Sends on the server's connection `number` until neither side takes a byte
-// more, since the client does not read; returns how much that was.
+// Sends on the server's connection `number`, while the client does not read,
+// until both sides are full. Returns the number of bytes sent.
 std::size_t SendUntilStuck(TestServer& server, testing::TcpClient& client,
                            const std::string& bytes, std::uint64_t number);
 
 // A listener on a loopback port that the kernel chooses.
 ListenerCreation Creation(const std::string& id);
 
-// A change to the test server's listener: of nothing yet, or of its port.
+// An empty update of the test server's listener; and one of its port.
 ListenerUpdate Update();
 ListenerUpdate MoveTo(int port);
 
-// A port of loopback, held by `holder`; free as soon as that lets go of it.
+// A loopback port that `holder` keeps bound until it is destroyed.
 int HeldPort(UniqueFd& holder);
 
 }  // namespace echod
