@@ -71,7 +71,7 @@ struct FakePeer {
   // The kernel accepts `bytes` more, of what waits and of what comes later.
   void Open(std::size_t bytes);
 
-  // For Open.
+  // Null once it has been destroyed.
   class FakeTransport* transport = nullptr;
 };
 
@@ -81,7 +81,10 @@ class FakeTransport final : public Transport {
   explicit FakeTransport(FakePeer& peer) : peer_(peer) {
     peer_.transport = this;
   }
-  ~FakeTransport() override { peer_.destroyed = true; }
+  ~FakeTransport() override {
+    peer_.destroyed = true;
+    peer_.transport = nullptr;
+  }
 
   bool StartReading() override {
     peer_.observer = &observer();
@@ -165,7 +168,7 @@ class FakeTransport final : public Transport {
 
 inline void FakePeer::Open(std::size_t bytes) {
   window += bytes;
-  transport->Drain();
+  if (transport != nullptr) transport->Drain();
 }
 
 }  // namespace echod
