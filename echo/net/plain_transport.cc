@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include "echo/net/reset_on_close.h"
 #include "echo/net/tcp_info.h"
 
 namespace echod {
@@ -153,10 +154,7 @@ void PlainTransport::OnChanged(evbuffer* /*output*/,
 
 void PlainTransport::CloseOutput() { shutdown(fd(), SHUT_WR); }
 
-void PlainTransport::Abort() {
-  const linger abort = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-}
+void PlainTransport::Abort() { ResetOnClose(fd()); }
 
 std::int64_t PlainTransport::UnconfirmedBytes() const {
   return Ask(fd(), SIOCOUTQ);

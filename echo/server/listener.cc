@@ -18,6 +18,7 @@
 #include "echo/control/listener_settings.h"
 #include "echo/control/settings_table.h"
 #include "echo/net/listen_socket.h"
+#include "echo/net/reset_on_close.h"
 
 namespace echod {
 namespace {
@@ -130,9 +131,7 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
     refused = &stats_->rejected_max_connections_per_address;
   }
   if (refused != nullptr) {
-    // A reset tells the client immediately, and leaves no TIME_WAIT here.
-    const linger abort = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    ResetOnClose(socket.get());  // tells the client immediately
     refused->Add(1);
     return;
   }

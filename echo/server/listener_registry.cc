@@ -125,6 +125,7 @@ ListenerInfo ListenerRegistry::ApplyCreate(Creation creation,
           .on_accept =
               [this](Listener& from, Listener::Accepted accepted) {
                 callbacks_.on_accept({.listener = from.handle(),
+                                      .stats = from.stats().get(),
                                       .socket = std::move(accepted.socket),
                                       .remote = accepted.remote,
                                       .generation = accepted.generation});

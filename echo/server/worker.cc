@@ -16,6 +16,7 @@
 #include "echo/base/check.h"
 #include "echo/base/resource_error.h"
 #include "echo/net/plain_transport.h"
+#include "echo/net/reset_on_close.h"
 
 namespace echod {
 
@@ -110,15 +111,34 @@ void Worker::Serve(OperatorJobs::Cost cost,
   });
 }
 
+// Sockets on their way to a worker.
+struct Worker::HandedOver {
+  Worker* worker;
+  std::vector<AcceptedSocket> sockets;
+
+  HandedOver(Worker* to, std::vector<AcceptedSocket> accepted)
+      : worker(to), sockets(std::move(accepted)) {}
+  HandedOver(HandedOver&&) = default;
+  HandedOver& operator=(HandedOver&&) = delete;
+  ~HandedOver() {
+    for (const AcceptedSocket& dropped : sockets) {
+      ResetOnClose(dropped.socket.get());
+      worker->Uncount(*dropped.stats, dropped.remote);
+    }
+  }
+};
+
 void Worker::HandOver(std::vector<AcceptedSocket> accepted) {
   auto next = accepted.begin();
   while (next != accepted.end()) {
     const auto end =
         next + std::min<std::ptrdiff_t>(kAdoptedAtOnce, accepted.end() - next);
-    Post([batch = std::vector<AcceptedSocket>(std::make_move_iterator(next),
-                                              std::make_move_iterator(end))](
+    Post([batch = HandedOver(this, {std::make_move_iterator(next),
+                                    std::make_move_iterator(end)})](
              Worker& self) mutable {
-      for (AcceptedSocket& each : batch) self.Adopt(std::move(each));
+      for (AcceptedSocket& each : std::exchange(batch.sockets, {})) {
+        self.Adopt(std::move(each));
+      }
     });
     next = end;
   }
@@ -221,7 +241,6 @@ Connection* Worker::Find(std::uint64_t number) {
 void Worker::OnEnded(Connection& connection) {
   ECHOD_DCHECK(loop_.InLoopThread());
   const WorkerListener& listener = connection.listener();
-  listener.all_stats->open_by_address.Remove(connection.remote());
   for (SweepInProgress* const sweep : spread_sweeps_) {
     const std::uint64_t number = connection.number();
     const bool counted =
@@ -230,15 +249,21 @@ void Worker::OnEnded(Connection& connection) {
       --sweep->left;
     }
   }
+  const SocketAddress remote = connection.remote();
   connections_.erase(connection.number());
-  listener.all_stats->open_connections.fetch_sub(1, std::memory_order_relaxed);
+  Uncount(*listener.all_stats, remote);
   const ListenerHandle handle = listener.handle;
   --ShareOf(handle).connections;
   ForgetIfGone(handle);
-  load_.fetch_sub(1, std::memory_order_relaxed);
   if (connections_.empty() && on_empty_) {
     std::exchange(on_empty_, nullptr)();
   }
+}
+
+void Worker::Uncount(ListenerStats& stats, const SocketAddress& remote) {
+  stats.open_by_address.Remove(remote);
+  stats.open_connections.fetch_sub(1, std::memory_order_relaxed);
+  load_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Worker::NotifyWhenEmpty(absl::AnyInvocable<void()> callback) {

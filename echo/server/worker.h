@@ -37,6 +37,8 @@ namespace echod {
 // A socket on its way from the main loop to a worker.
 struct AcceptedSocket {
   ListenerHandle listener{};
+  // The listener's. Valid until a worker has adopted or dropped the socket.
+  ListenerStats* stats = nullptr;
   UniqueFd socket;
   SocketAddress remote;
   std::uint64_t number = 0;
@@ -94,7 +96,9 @@ class Worker {
 
   // Hands over sockets that AddLoad has counted. They are adopted in the order
   // of the calls, and of closures posted in between, a few per closure; a turn
-  // of the loop runs a bounded number of closures. Thread-safe.
+  // of the loop runs a bounded number of closures. If the worker stops first,
+  // it resets their connections, and takes them out of the open ones.
+  // Thread-safe.
   static constexpr std::size_t kAdoptedAtOnce = 8;
   void HandOver(std::vector<AcceptedSocket> accepted);
 
@@ -161,6 +165,7 @@ class Worker {
     bool removed = false;
     absl::AnyInvocable<void()> on_gone;  // where it has been removed
   };
+  struct HandedOver;
   struct SweepInProgress {
     Sweep sweep;
     MonotonicTime start;
@@ -182,6 +187,8 @@ class Worker {
   void Run();
   void CloseAll();
   void OnEnded(Connection& connection);
+  // One open connection less. Thread-safe.
+  void Uncount(ListenerStats& stats, const SocketAddress& remote);
   ListenerShare& ShareOf(ListenerHandle handle);
   void ForgetIfGone(ListenerHandle handle);
   Progress Continue(SweepInProgress& sweep, Budget& budget);
