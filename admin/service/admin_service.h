@@ -8,14 +8,12 @@
 #include <map>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "admin/service/answer_thread.h"
 #include "admin/service/answer_turns.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
-#include "echo/control/reply.h"
 #include "echo/control/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 
@@ -33,6 +31,9 @@ struct ServerDescription {
 // waits there. The data plane gives its answers on its loops, which only move
 // the values to the AnswerThread; there they are translated, and the RPCs
 // finished. Thread-safe.
+//
+// The methods are in a file for each resource: admin_service.cc for the server,
+// listener_methods.cc, connection_methods.cc.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
   // What `data_plane` refers to, `counters` and `answers` outlive the service.
@@ -85,15 +86,6 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       admin::v1::Connection* response) override;
 
  private:
-  // A Reply that may be given on a loop: it moves the answer to the answer
-  // thread, which fills `response` by `fill` and finishes the RPC. `error`
-  // converts the status. gRPC keeps the reactor and the response until then,
-  // whatever the caller does meanwhile.
-  template <typename T, typename Response, typename Fill>
-  Reply<T> FinishLater(grpc::ServerUnaryReactor* reactor, Response* response,
-                       Fill fill,
-                       absl::Status (*error)(const absl::Status&) = nullptr);
-
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats() const;
 

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The methods of AdminService on listeners.
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "admin/service/admin_service.h"
+#include "admin/service/finish_rpc.h"
+#include "admin/service/listener_update.h"
+#include "admin/service/page_token.h"
+#include "admin/service/proto_conversion.h"
+#include "admin/service/resource_names.h"
+#include "admin/service/status_conversion.h"
+#include "echo/control/listener_control.h"
+
+namespace echod {
+namespace {
+
+using grpc::CallbackServerContext;
+using grpc::ServerUnaryReactor;
+
+constexpr absl::string_view kListenerListKey = "listeners";
+
+}  // namespace
+
+ServerUnaryReactor* AdminService::ListListeners(
+    CallbackServerContext* context,
+    const admin::v1::ListListenersRequest* request,
+    admin::v1::ListListenersResponse* response) {
+  const auto page_size = EffectivePageSize(request->page_size());
+  if (!page_size.ok()) return FinishNow(context, page_size.status());
+  const auto after = ParsePageToken(kListenerListKey, request->page_token());
+  if (!after.ok()) return FinishNow(context, after.status());
+
+  const std::vector<ListenerInfo> listeners =
+      data_plane_.listeners.ListListeners();
+  response->set_total_size(static_cast<std::int32_t>(listeners.size()));
+  for (const ListenerInfo& listener : listeners) {
+    if (listener.id <= *after) continue;
+    if (response->listeners_size() == *page_size) {
+      const auto last = ParseListenerName(
+          response->listeners(response->listeners_size() - 1).name(), "name");
+      response->set_next_page_token(MakePageToken(kListenerListKey, *last));
+      break;
+    }
+    *response->add_listeners() = ToProto(listener);
+  }
+  return FinishNow(context, absl::OkStatus());
+}
+
+ServerUnaryReactor* AdminService::GetListener(
+    CallbackServerContext* context,
+    const admin::v1::GetListenerRequest* request,
+    admin::v1::Listener* response) {
+  const auto id = ParseListenerName(request->name(), "name");
+  if (!id.ok()) return FinishNow(context, id.status());
+  const auto listener = data_plane_.listeners.GetListener(*id);
+  if (listener.ok()) *response = ToProto(*listener);
+  return FinishNow(context, listener.status());
+}
+
+ServerUnaryReactor* AdminService::UpdateListener(
+    CallbackServerContext* context,
+    const admin::v1::UpdateListenerRequest* request,
+    admin::v1::Listener* response) {
+  absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(*request);
+  if (!update.ok()) return FinishNow(context, update.status());
+  if (!update->validate_only) {
+    LogRequest(*context,
+               absl::StrCat("changes listener ", absl::CHexEscape(update->id)));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  data_plane_.listeners.UpdateListener(
+      *std::move(update),
+      FinishLater<ListenerInfo>(
+          answers_, reactor, response,
+          [](const ListenerInfo& info) { return ToProto(info); },
+          &ListenerFieldError));
+  return reactor;
+}
+
+}  // namespace echod
