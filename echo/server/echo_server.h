@@ -137,6 +137,7 @@ class EchoServer final : public ListenerControl,
   const MonotonicTime started_;
 
   std::atomic<State> state_{State::kStarting};
+  std::atomic<bool> drain_requested_{false};  // over the API
 
   // Constant after Start.
   std::vector<std::unique_ptr<Worker>> workers_;

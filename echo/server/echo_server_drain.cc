@@ -28,6 +28,10 @@ constexpr absl::Duration kDeadlineMargin = absl::Milliseconds(250);
 }  // namespace
 
 void EchoServer::Drain(DrainOptions options, Reply<ServerInfo> reply) {
+  // A flood of these posts one closure.
+  if (state_ != State::kServing || drain_requested_.exchange(true)) {
+    return reply(ServerDrainingError());
+  }
   main_loop_.Post([this, options, reply = std::move(reply)]() mutable {
     if (!BeginDrain(options)) return reply(ServerDrainingError());
     reply(GetServer());
