@@ -68,6 +68,14 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context,
       const admin::v1::GetListenerRequest* request,
       admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* CreateListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::CreateListenerRequest* request,
+      admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* DeleteListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::DeleteListenerRequest* request,
+      admin::v1::Listener* response) override;
   grpc::ServerUnaryReactor* UpdateListener(
       grpc::CallbackServerContext* context,
       const admin::v1::UpdateListenerRequest* request,

@@ -12,7 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "admin/service/admin_service.h"
 #include "admin/service/finish_rpc.h"
-#include "admin/service/listener_update.h"
+#include "admin/service/listener_requests.h"
 #include "admin/service/page_token.h"
 #include "admin/service/proto_conversion.h"
 #include "admin/service/resource_names.h"
@@ -26,6 +26,10 @@ using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
 constexpr absl::string_view kListenerListKey = "listeners";
+
+admin::v1::Listener ListenerToProto(const ListenerInfo& info) {
+  return ToProto(info);
+}
 
 }  // namespace
 
@@ -65,6 +69,41 @@ ServerUnaryReactor* AdminService::GetListener(
   return FinishNow(context, listener.status());
 }
 
+ServerUnaryReactor* AdminService::CreateListener(
+    CallbackServerContext* context,
+    const admin::v1::CreateListenerRequest* request,
+    admin::v1::Listener* response) {
+  absl::StatusOr<ListenerCreation> creation = ParseListenerCreation(*request);
+  if (!creation.ok()) return FinishNow(context, creation.status());
+  if (!creation->validate_only) {
+    LogRequest(*context, absl::StrCat("creates listener ",
+                                      absl::CHexEscape(creation->id)));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  data_plane_.listeners.CreateListener(
+      *std::move(creation),
+      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto,
+                                &ListenerFieldError));
+  return reactor;
+}
+
+ServerUnaryReactor* AdminService::DeleteListener(
+    CallbackServerContext* context,
+    const admin::v1::DeleteListenerRequest* request,
+    admin::v1::Listener* response) {
+  absl::StatusOr<ListenerDeletion> deletion = ParseListenerDeletion(*request);
+  if (!deletion.ok()) return FinishNow(context, deletion.status());
+  if (!deletion->validate_only) {
+    LogRequest(*context, absl::StrCat("deletes listener ",
+                                      absl::CHexEscape(deletion->id)));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  data_plane_.listeners.DeleteListener(
+      *std::move(deletion),
+      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto));
+  return reactor;
+}
+
 ServerUnaryReactor* AdminService::UpdateListener(
     CallbackServerContext* context,
     const admin::v1::UpdateListenerRequest* request,
@@ -78,10 +117,8 @@ ServerUnaryReactor* AdminService::UpdateListener(
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.UpdateListener(
       *std::move(update),
-      FinishLater<ListenerInfo>(
-          answers_, reactor, response,
-          [](const ListenerInfo& info) { return ToProto(info); },
-          &ListenerFieldError));
+      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto,
+                                &ListenerFieldError));
   return reactor;
 }
 

@@ -198,8 +198,8 @@ ServerProcess::~ServerProcess() {
   std::filesystem::remove_all(directory_, ignored);
 }
 
-SocketAddress ServerProcess::echo_address() const {
-  const std::string address = ReadPortFile(port_file_)["listeners"]["default"];
+SocketAddress ServerProcess::echo_address(const std::string& listener) const {
+  const std::string address = ReadPortFile(port_file_)["listeners"][listener];
   return *SocketAddress::Parse(address);
 }
 

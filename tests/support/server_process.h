@@ -71,7 +71,7 @@ class ServerProcess {
   bool started() const { return started_; }
   pid_t pid() const { return pid_; }
   // Read from the current port file.
-  SocketAddress echo_address() const;
+  SocketAddress echo_address(const std::string& listener = "default") const;
   const std::string& admin_address() const { return admin_address_; }
   const std::string& port_file() const { return port_file_; }
 

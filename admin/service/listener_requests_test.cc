@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "admin/service/listener_update.h"
+#include "admin/service/listener_requests.h"
 
 #include <initializer_list>
 #include <string>
@@ -15,6 +15,8 @@
 namespace echod {
 namespace {
 
+using admin::v1::CreateListenerRequest;
+using admin::v1::DeleteListenerRequest;
 using admin::v1::UpdateListenerRequest;
 
 UpdateListenerRequest Request(std::initializer_list<const char*> mask = {}) {
@@ -144,6 +146,81 @@ TEST(ListenerUpdateTest, TheListenersFieldsAreTheRequests) {
       "listener.port");
   EXPECT_EQ(GetErrorDetail(ListenerFieldError(ServerDrainingError())).field,
             "");
+}
+
+TEST(ListenerCreationTest, SettingsThatAreNotSetGetTheirDefaults) {
+  CreateListenerRequest request;
+  request.set_listener_id("blue");
+  request.set_validate_only(true);
+  request.mutable_listener()->set_name("listeners/ignored");
+  request.mutable_listener()->set_address("::1");
+  request.mutable_listener()->set_port(0);
+  request.mutable_listener()->set_mode(admin::v1::Listener::MODE_RAW);
+  request.mutable_listener()->set_max_connections(5);
+  request.mutable_listener()->mutable_idle_timeout()->set_seconds(50);
+  const absl::StatusOr<ListenerCreation> creation =
+      ParseListenerCreation(request);
+  ASSERT_TRUE(creation.ok()) << creation.status();
+  EXPECT_EQ(creation->id, "blue");
+  EXPECT_EQ(creation->address, "::1");
+  EXPECT_EQ(creation->port, 0);
+  EXPECT_TRUE(creation->validate_only);
+  ListenerSettings settings;
+  settings.mode = EchoMode::kRaw;
+  settings.max_connections = 5;
+  settings.idle_timeout = absl::Seconds(50);
+  EXPECT_EQ(creation->settings, settings);
+}
+
+TEST(ListenerCreationTest, TellsWhichFieldIsWrong) {
+  const auto field = [](const CreateListenerRequest& request) {
+    return GetErrorDetail(ParseListenerCreation(request).status()).field;
+  };
+  CreateListenerRequest request;
+  EXPECT_EQ(field(request), "listener.address");
+  request.mutable_listener()->set_address("::1");
+  EXPECT_EQ(field(request), "listener.port");
+  request.mutable_listener()->set_port(0);
+  request.mutable_listener()->mutable_idle_timeout()->set_nanos(-1);
+  EXPECT_EQ(field(request), "listener.idle_timeout");
+}
+
+TEST(ListenerDeletionTest, TakesEverything) {
+  DeleteListenerRequest request;
+  request.set_name("listeners/blue");
+  request.set_etag("abc");
+  request.set_validate_only(true);
+  request.mutable_drain()->set_mode(admin::v1::DrainPolicy::MODE_GRACEFUL);
+  request.mutable_drain()->mutable_spread()->set_seconds(60);
+  const absl::StatusOr<ListenerDeletion> deletion =
+      ParseListenerDeletion(request);
+  ASSERT_TRUE(deletion.ok()) << deletion.status();
+  EXPECT_EQ(deletion->id, "blue");
+  EXPECT_EQ(deletion->etag, "abc");
+  EXPECT_TRUE(deletion->validate_only);
+  EXPECT_EQ(deletion->drain.mode, DrainPolicy::Mode::kGraceful);
+  EXPECT_EQ(deletion->drain.spread, absl::Minutes(1));
+}
+
+TEST(ListenerDeletionTest, TellsWhichFieldIsWrong) {
+  const auto field = [](const DeleteListenerRequest& request) {
+    return GetErrorDetail(ParseListenerDeletion(request).status()).field;
+  };
+  DeleteListenerRequest request;
+  request.set_name("connections/1");
+  EXPECT_EQ(field(request), "name");
+  request.set_name("listeners/blue");
+  request.mutable_drain()->mutable_timeout()->set_seconds(-1);
+  EXPECT_EQ(field(request), "drain.timeout");
+}
+
+TEST(ListenerFieldErrorTest, NamesTheFieldOfTheRequest) {
+  const auto renamed = [](const char* field) {
+    return GetErrorDetail(ListenerFieldError(InvalidFieldError(field, "wrong")))
+        .field;
+  };
+  EXPECT_EQ(renamed("port"), "listener.port");
+  EXPECT_EQ(renamed("id"), "listener_id");
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "admin/service/listener_update.h"
+#include "admin/service/listener_requests.h"
 
 #include <google/protobuf/field_mask.pb.h>
 
@@ -17,7 +17,9 @@
 #include "admin/service/resource_names.h"
 #include "admin/service/setting_conversion.h"
 #include "echo/control/control_error.h"
+#include "echo/control/listener_settings.h"
 #include "echo/control/settings_table.h"
+#include "echo/control/settings_update.h"
 
 namespace echod {
 namespace {
@@ -27,27 +29,32 @@ using admin::v1::Listener;
 // A spread drain costs the loops work for as long as its connections live.
 constexpr absl::Duration kLongestSpread = absl::Hours(24);
 
-absl::Status CopyAddress(const Listener& from, ListenerUpdate& to) {
-  if (from.address().empty()) {
+absl::StatusOr<std::string> AddressOf(const Listener& listener) {
+  if (listener.address().empty()) {
     return InvalidFieldError("listener.address",
                              "the address is not set; write one, such as :: "
-                             "for all, or leave it out of update_mask");
+                             "for all");
   }
-  to.address = from.address();
-  return absl::OkStatus();
+  return listener.address();
 }
 
-// A port that is not set does not mean port 0, which would move the listener to
+// A port that is not set does not mean port 0, which would open the listener on
 // whatever port the kernel chooses.
-absl::Status CopyPort(const Listener& from, ListenerUpdate& to) {
-  if (!from.has_port()) {
+absl::StatusOr<int> PortOf(const Listener& listener) {
+  if (!listener.has_port()) {
     return InvalidFieldError("listener.port",
-                             "the port is not set; write one, 0 for one that "
-                             "the kernel chooses, or leave it out of "
-                             "update_mask");
+                             "the port is not set; write one, or 0 for one "
+                             "that the kernel chooses");
   }
-  to.port = from.port();
-  return absl::OkStatus();
+  return listener.port();
+}
+
+// Adds to an error about a field of an update.
+absl::Status InMask(const absl::Status& status) {
+  return ControlError(
+      status.code(),
+      absl::StrCat(status.message(), "; or leave it out of update_mask"),
+      GetErrorDetail(status));
 }
 
 // The paths that a mask may have, besides *.
@@ -89,11 +96,17 @@ absl::Status CopyFields(const admin::v1::UpdateListenerRequest& request,
         paths.begin(), paths.end(),
         [&](const std::string& path) { return path == "*" || path == field; });
   };
-  absl::Status copied;
   if (changes("address", !from.address().empty())) {
-    copied.Update(CopyAddress(from, update));
+    absl::StatusOr<std::string> address = AddressOf(from);
+    if (!address.ok()) return InMask(address.status());
+    update.address = *std::move(address);
   }
-  if (changes("port", from.has_port())) copied.Update(CopyPort(from, update));
+  if (changes("port", from.has_port())) {
+    const absl::StatusOr<int> port = PortOf(from);
+    if (!port.ok()) return InMask(port.status());
+    update.port = *port;
+  }
+  absl::Status copied;
   for (const Setting& setting : SettingsTable()) {
     if (changes(setting.name, HasSetting(setting, from))) {
       copied.Update(SettingFromProto(setting, from, update.settings));
@@ -155,10 +168,44 @@ absl::StatusOr<ListenerUpdate> ParseListenerUpdate(
   return update;
 }
 
+absl::StatusOr<ListenerCreation> ParseListenerCreation(
+    const admin::v1::CreateListenerRequest& request) {
+  const Listener& from = request.listener();
+  absl::StatusOr<std::string> address = AddressOf(from);
+  if (!address.ok()) return std::move(address).status();
+  const absl::StatusOr<int> port = PortOf(from);
+  if (!port.ok()) return port.status();
+
+  SettingsUpdate settings;
+  for (const Setting& setting : SettingsTable()) {
+    if (!HasSetting(setting, from)) continue;
+    absl::Status copied = SettingFromProto(setting, from, settings);
+    if (!copied.ok()) return copied;
+  }
+  return ListenerCreation{.id = request.listener_id(),
+                          .address = *std::move(address),
+                          .port = *port,
+                          .settings = settings.ApplyTo(ListenerSettings()),
+                          .validate_only = request.validate_only()};
+}
+
+absl::StatusOr<ListenerDeletion> ParseListenerDeletion(
+    const admin::v1::DeleteListenerRequest& request) {
+  absl::StatusOr<std::string> id = ParseListenerName(request.name(), "name");
+  if (!id.ok()) return std::move(id).status();
+  const auto drain = ParseDrainPolicy(request.drain());
+  if (!drain.ok()) return drain.status();
+  return ListenerDeletion{.id = *std::move(id),
+                          .etag = request.etag(),
+                          .validate_only = request.validate_only(),
+                          .drain = *drain};
+}
+
 absl::Status ListenerFieldError(const absl::Status& status) {
   ErrorDetail detail = GetErrorDetail(status);
   if (detail.field.empty()) return status;
-  detail.field = absl::StrCat("listener.", detail.field);
+  detail.field = detail.field == "id" ? "listener_id"
+                                      : absl::StrCat("listener.", detail.field);
   return ControlError(status.code(), status.message(), detail);
 }
 
