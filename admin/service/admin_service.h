@@ -8,12 +8,14 @@
 #include <map>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "admin/service/answer_thread.h"
 #include "admin/service/answer_turns.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
+#include "echo/control/listener_control.h"
 #include "echo/control/server_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 
@@ -76,6 +78,14 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context,
       const admin::v1::DeleteListenerRequest* request,
       admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* PauseListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::PauseListenerRequest* request,
+      admin::v1::Listener* response) override;
+  grpc::ServerUnaryReactor* ResumeListener(
+      grpc::CallbackServerContext* context,
+      const admin::v1::ResumeListenerRequest* request,
+      admin::v1::Listener* response) override;
   grpc::ServerUnaryReactor* UpdateListener(
       grpc::CallbackServerContext* context,
       const admin::v1::UpdateListenerRequest* request,
@@ -94,6 +104,11 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       admin::v1::Connection* response) override;
 
  private:
+  // Of a request that may be wrong.
+  grpc::ServerUnaryReactor* SetPaused(grpc::CallbackServerContext* context,
+                                      absl::StatusOr<ListenerPause> pause,
+                                      admin::v1::Listener* response);
+
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats() const;
 

@@ -104,6 +104,36 @@ ServerUnaryReactor* AdminService::DeleteListener(
   return reactor;
 }
 
+ServerUnaryReactor* AdminService::PauseListener(
+    CallbackServerContext* context,
+    const admin::v1::PauseListenerRequest* request,
+    admin::v1::Listener* response) {
+  return SetPaused(context, ParseListenerPause(*request), response);
+}
+
+ServerUnaryReactor* AdminService::ResumeListener(
+    CallbackServerContext* context,
+    const admin::v1::ResumeListenerRequest* request,
+    admin::v1::Listener* response) {
+  return SetPaused(context, ParseListenerPause(*request), response);
+}
+
+ServerUnaryReactor* AdminService::SetPaused(CallbackServerContext* context,
+                                            absl::StatusOr<ListenerPause> pause,
+                                            admin::v1::Listener* response) {
+  if (!pause.ok()) return FinishNow(context, pause.status());
+  if (!pause->validate_only) {
+    LogRequest(*context,
+               absl::StrCat(pause->paused ? "pauses" : "resumes", " listener ",
+                            absl::CHexEscape(pause->id)));
+  }
+  ServerUnaryReactor* const reactor = context->DefaultReactor();
+  data_plane_.listeners.PauseListener(
+      *std::move(pause),
+      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto));
+  return reactor;
+}
+
 ServerUnaryReactor* AdminService::UpdateListener(
     CallbackServerContext* context,
     const admin::v1::UpdateListenerRequest* request,

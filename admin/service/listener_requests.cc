@@ -146,6 +146,16 @@ absl::StatusOr<DrainPolicy> ParseDrainPolicy(
   return drain;
 }
 
+template <typename Request>
+absl::StatusOr<ListenerPause> ParsePause(bool paused, const Request& request) {
+  absl::StatusOr<std::string> id = ParseListenerName(request.name(), "name");
+  if (!id.ok()) return std::move(id).status();
+  return ListenerPause{.id = *std::move(id),
+                       .paused = paused,
+                       .etag = request.etag(),
+                       .validate_only = request.validate_only()};
+}
+
 }  // namespace
 
 absl::StatusOr<ListenerUpdate> ParseListenerUpdate(
@@ -187,6 +197,16 @@ absl::StatusOr<ListenerCreation> ParseListenerCreation(
                           .port = *port,
                           .settings = settings.ApplyTo(ListenerSettings()),
                           .validate_only = request.validate_only()};
+}
+
+absl::StatusOr<ListenerPause> ParseListenerPause(
+    const admin::v1::PauseListenerRequest& request) {
+  return ParsePause(/*paused=*/true, request);
+}
+
+absl::StatusOr<ListenerPause> ParseListenerPause(
+    const admin::v1::ResumeListenerRequest& request) {
+  return ParsePause(/*paused=*/false, request);
 }
 
 absl::StatusOr<ListenerDeletion> ParseListenerDeletion(

@@ -17,6 +17,11 @@ namespace echod {
 absl::StatusOr<ListenerCreation> ParseListenerCreation(
     const admin::v1::CreateListenerRequest& request);
 
+absl::StatusOr<ListenerPause> ParseListenerPause(
+    const admin::v1::PauseListenerRequest& request);
+absl::StatusOr<ListenerPause> ParseListenerPause(
+    const admin::v1::ResumeListenerRequest& request);
+
 absl::StatusOr<ListenerDeletion> ParseListenerDeletion(
     const admin::v1::DeleteListenerRequest& request);
 

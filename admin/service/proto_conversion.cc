@@ -18,6 +18,8 @@ admin::v1::Listener::State StateToProto(ListenerInfo::State state) {
   switch (state) {
     case ListenerInfo::State::kActive:
       return admin::v1::Listener::STATE_ACTIVE;
+    case ListenerInfo::State::kPaused:
+      return admin::v1::Listener::STATE_PAUSED;
     case ListenerInfo::State::kDraining:
       return admin::v1::Listener::STATE_DRAINING;
   }

@@ -54,6 +54,11 @@ class FakeListenerControl final : public ListenerControl {
                        .settings = creation.settings});
   }
 
+  void PauseListener(ListenerPause pause, Reply<ListenerInfo> reply) override {
+    if (!update_error.ok()) return reply(update_error);
+    reply(GetListener(pause.id));
+  }
+
   void DeleteListener(ListenerDeletion deletion,
                       Reply<ListenerInfo> reply) override {
     if (!update_error.ok()) return reply(update_error);

@@ -47,6 +47,15 @@ struct ListenerDeletion {
   DrainPolicy drain;
 };
 
+// A listener that is to be paused or resumed.
+struct ListenerPause {
+  std::string id;
+  bool paused = true;
+  // If not empty, the change is made only if the listener still has this etag.
+  std::string etag;
+  bool validate_only = false;  // check everything, and change nothing
+};
+
 // A change to a listener. What is not set stays as it is.
 struct ListenerUpdate {
   std::string id;
@@ -61,7 +70,7 @@ struct ListenerUpdate {
 
 // A listener at one moment. Plain values.
 struct ListenerInfo {
-  enum class State : std::uint8_t { kActive, kDraining };
+  enum class State : std::uint8_t { kActive, kPaused, kDraining };
   enum class Source : std::uint8_t { kConfig, kRuntime };
 
   std::string id;
@@ -99,6 +108,13 @@ class ListenerControl {
   // address does.
   virtual void UpdateListener(ListenerUpdate update,
                               Reply<ListenerInfo> reply) = 0;
+
+  // Answers once the listener has stopped accepting, or accepts again. A paused
+  // listener keeps its port, and new connections wait in its accept queue. They
+  // are accepted when it is resumed; or when its port closes, since those who
+  // have connected are not reset.
+  virtual void PauseListener(ListenerPause pause,
+                             Reply<ListenerInfo> reply) = 0;
 
   // Stops accepting. Answers once the port refuses and all connections that are
   // to end immediately have begun to; the answer is the listener as it was when

@@ -74,6 +74,18 @@ void Acceptor::Watch() {
   if (event_add(readable_.get(), nullptr) != 0) BackOff(errno);
 }
 
+void Acceptor::Pause() {
+  paused_ = true;
+  retry_.Disarm();
+  event_del(readable_.get());
+}
+
+void Acceptor::Resume() {
+  if (!std::exchange(paused_, false)) return;
+  back_off_ = absl::ZeroDuration();
+  Watch();
+}
+
 void Acceptor::StopHandshakes() {
   handshakes_ = echod::StopHandshakes(listening_.get());
 }

@@ -66,6 +66,11 @@ class Acceptor {
 
   int fd() const { return listening_.get(); }
 
+  // Stops accepting, or goes on. While paused, the kernel still answers
+  // handshakes, and new connections wait in its queue.
+  void Pause();
+  void Resume();
+
   // Answers no new handshake from now on. Connections that are established, or
   // about to be, are still accepted, until the Acceptor is destroyed.
   void StopHandshakes();
@@ -110,6 +115,7 @@ class Acceptor {
   absl::Duration back_off_ = absl::ZeroDuration();  // zero: accepting
   HandshakeStop handshakes_ = HandshakeStop::kNone;
   int failures_in_a_row_ = 0;
+  bool paused_ = false;
   bool in_episode_ = false;  // from the first failure until the queue is empty
 };
 

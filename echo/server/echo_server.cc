@@ -192,6 +192,13 @@ void EchoServer::UpdateListener(ListenerUpdate update,
          });
 }
 
+void EchoServer::PauseListener(ListenerPause pause, Reply<ListenerInfo> reply) {
+  Change(std::move(reply),
+         [this, pause = std::move(pause)](Reply<ListenerInfo> owed) {
+           listeners_.Pause(pause, std::move(owed));
+         });
+}
+
 void EchoServer::DeleteListener(ListenerDeletion deletion,
                                 Reply<ListenerInfo> reply) {
   Change(std::move(reply),

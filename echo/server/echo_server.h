@@ -88,6 +88,7 @@ class EchoServer final : public ListenerControl,
                       Reply<ListenerInfo> reply) override;
   void UpdateListener(ListenerUpdate update,
                       Reply<ListenerInfo> reply) override;
+  void PauseListener(ListenerPause pause, Reply<ListenerInfo> reply) override;
   void DeleteListener(ListenerDeletion deletion,
                       Reply<ListenerInfo> reply) override;
 

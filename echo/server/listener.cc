@@ -153,8 +153,9 @@ ListenerInfo Listener::Describe() const {
   info.bound_port = bound_address().port();
   info.bound_address = bound_address().ToString();
   info.settings = settings_;
-  info.state = acceptor_ != nullptr ? ListenerInfo::State::kActive
-                                    : ListenerInfo::State::kDraining;
+  info.state = acceptor_ == nullptr ? ListenerInfo::State::kDraining
+               : paused_            ? ListenerInfo::State::kPaused
+                                    : ListenerInfo::State::kActive;
   info.source = source_;
   info.active_connections =
       stats_->open_connections.load(std::memory_order_relaxed);
@@ -248,6 +249,24 @@ ListenerInfo Listener::Preview(const Plan& plan) const {
   return info;
 }
 
+ListenerInfo Listener::Preview(bool paused) const {
+  ListenerInfo info = Describe();
+  info.state =
+      paused ? ListenerInfo::State::kPaused : ListenerInfo::State::kActive;
+  return info;
+}
+
+void Listener::SetPaused(bool paused) {
+  if (paused == paused_) return;
+  paused_ = paused;
+  if (paused) {
+    acceptor_->Pause();
+  } else {
+    acceptor_->Resume();
+  }
+  MarkChanged();
+}
+
 void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   const bool changed =
       plan.settings != settings_ || plan.address != address_ || plan.new_socket;
@@ -263,6 +282,7 @@ void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   ++generation_;
   std::unique_ptr<Acceptor> old =
       std::exchange(acceptor_, NewAcceptor(std::move(plan.socket)));
+  if (paused_) acceptor_->Pause();
   const int old_port = old->address().port();
   Retire(std::move(old));
   WhenRetired(old_port, std::move(done));
@@ -283,6 +303,7 @@ void Listener::Stop(absl::AnyInvocable<void()> done) {
 }
 
 void Listener::Retire(std::unique_ptr<Acceptor> acceptor) {
+  acceptor->Resume();  // for those who have connected while it was paused
   retiring_.push_back(std::make_unique<RetiringSocket>(
       loop_, clock_, std::move(acceptor),
       [this](const RetiringSocket& retired, bool lost) {

@@ -111,6 +111,9 @@ class Listener {
   // its own way, an error that says so.
   absl::Status ExplainSocketError(absl::Status error, const Plan& plan) const;
 
+  // Returns how the listener would look after SetPaused.
+  ListenerInfo Preview(bool paused) const;
+
   // Returns how the listener would look after `plan`. A port that the kernel
   // has yet to choose is 0.
   ListenerInfo Preview(const Plan& plan) const;
@@ -122,6 +125,9 @@ class Listener {
   // new address accepts and the old one refuses: immediately, unless a socket
   // has to retire.
   void Apply(Plan plan, absl::AnyInvocable<void()> done);
+
+  // Pauses or resumes accepting. Not for a stopped listener.
+  void SetPaused(bool paused);
 
   // Stops accepting for good, and calls `done` once all its ports refuse:
   // immediately, if they do. If the listener is destroyed first, so is `done`,
@@ -167,6 +173,7 @@ class Listener {
   ListenerSettings settings_;
   std::int64_t generation_;
   std::int64_t revision_ = 1;
+  bool paused_ = false;  // a new socket is, too
   absl::Time update_time_;
   ListenerInfo::Source source_;
   std::unique_ptr<Acceptor> acceptor_;  // null once stopped

@@ -247,6 +247,27 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
   if (new_socket) NotifyChanged(all_done);
 }
 
+void ListenerRegistry::Pause(const ListenerPause& pause,
+                             Reply<ListenerInfo> reply) {
+  absl::StatusOr<Listener*> found = FindToChange(pause.id);
+  if (!found.ok()) return reply(std::move(found).status());
+  Listener& listener = **found;
+  if (absl::Status same = listener.CheckEtag(pause.etag); !same.ok()) {
+    return reply(std::move(same));
+  }
+  if (pause.validate_only) return reply(listener.Preview(pause.paused));
+  const ListenerInfo before = listener.Describe();
+  listener.SetPaused(pause.paused);
+  ListenerInfo info = listener.Describe();
+  if (info.state != before.state) {
+    LogInfo(absl::StrCat("listener ", info.id,
+                         pause.paused ? " has paused" : " accepts again",
+                         " on ", info.bound_address));
+    published_.Show(info, listener.stats());
+  }
+  reply(std::move(info));
+}
+
 void ListenerRegistry::Delete(const ListenerDeletion& deletion,
                               Reply<ListenerInfo> reply) {
   absl::StatusOr<Listener*> found = FindToChange(deletion.id);

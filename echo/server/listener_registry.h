@@ -78,6 +78,7 @@ class ListenerRegistry {
   // As in ListenerControl. Not before the workers have been started.
   void Create(const ListenerCreation& creation, Reply<ListenerInfo> reply);
   void Update(ListenerUpdate update, Reply<ListenerInfo> reply);
+  void Pause(const ListenerPause& pause, Reply<ListenerInfo> reply);
   void Delete(const ListenerDeletion& deletion, Reply<ListenerInfo> reply);
 
   // From now on each change is refused with SERVER_DRAINING. Deletions that

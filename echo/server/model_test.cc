@@ -56,6 +56,8 @@ struct ModelListener {
   ListenerSettings settings;
   std::int64_t generation = 1;
   std::string etag;
+  bool paused = false;
+  std::vector<TcpClient> waiting;  // in the queue, since it is paused
 };
 
 struct ModelConnection {
@@ -129,6 +131,36 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
                          });
   }
 
+  // The server accepts those who have connected to a paused listener.
+  void ExpectWaitingAccepted(const std::string& id, ModelListener& listener) {
+    for (TcpClient& client : std::exchange(listener.waiting, {})) {
+      ExpectAccepted(id, listener, std::move(client));
+    }
+  }
+
+  void ExpectAccepted(const std::string& id, const ModelListener& listener,
+                      TcpClient client) {
+    if (listener.settings.max_connections > 0 &&
+        OpenOf(id) >= listener.settings.max_connections) {
+      EXPECT_EQ(client.WaitForEnd(), End::kReset);
+      return;
+    }
+    connections_.emplace(++accepted_,
+                         ModelConnection{.client = std::move(client),
+                                         .listener = id,
+                                         .life = lives_[id],
+                                         .generation = listener.generation,
+                                         .mode = listener.settings.mode});
+  }
+
+  // Whether those who wait are accepted while others end, and it is left open
+  // which of them the limit of connections lets in.
+  static bool IsUndetermined(const ModelListener& listener,
+                             const DrainPolicy& drain) {
+    return !listener.waiting.empty() && listener.settings.max_connections > 0 &&
+           drain.mode != DrainPolicy::Mode::kKeep;
+  }
+
   // The connections that `drain` ends: of `id`, and older than `generation`.
   void ExpectDrained(const DrainPolicy& drain, const std::string& id,
                      std::int64_t generation) {
@@ -195,6 +227,10 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
   void Change(ListenerUpdate update) {
     update.validate_only = Random(4) == 0;
     const auto found = listeners_.find(update.id);
+    if (found != listeners_.end() &&
+        IsUndetermined(found->second, update.drain)) {
+      update.drain = {};
+    }
     const bool stale = Random(8) == 0;
     if (stale) {
       update.etag = "stale";
@@ -222,6 +258,7 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
     model.etag = changed->etag;
     if (!moves) return;
     model.port = *update.port;
+    ExpectWaitingAccepted(update.id, model);
     ++model.generation;
     ExpectDrained(update.drain, update.id, model.generation);
   }
@@ -232,6 +269,10 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
     deletion.drain = RandomDrain();
     deletion.validate_only = Random(4) == 0;
     const auto found = listeners_.find(deletion.id);
+    if (found != listeners_.end() &&
+        IsUndetermined(found->second, deletion.drain)) {
+      deletion.drain = {};
+    }
     const bool stale = Random(4) == 0;
     if (stale) deletion.etag = "stale";
     const absl::StatusOr<ListenerInfo> deleted = server_.Delete(deletion);
@@ -243,6 +284,7 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
       ADD_FAILURE() << deleted.status();
     } else if (!deletion.validate_only) {
       const std::int64_t generation = found->second.generation;
+      ExpectWaitingAccepted(deletion.id, found->second);
       listeners_.erase(found);
       ExpectDrained(deletion.drain, deletion.id, generation + 1);
     }
@@ -261,19 +303,35 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
       return;
     }
     ASSERT_TRUE(client.has_value());
-    const auto& [id, listener] = *found;
-    if (listener.settings.max_connections > 0 &&
-        OpenOf(id) >= listener.settings.max_connections) {
-      EXPECT_EQ(client->WaitForEnd(), End::kReset);
+    auto& [id, listener] = *found;
+    if (listener.paused) {
+      listener.waiting.push_back(*std::move(client));
+    } else {
+      ExpectAccepted(id, listener, *std::move(client));
+    }
+  }
+
+  void PauseOrResume() {
+    ListenerPause pause;
+    pause.id = RandomId();
+    pause.paused = Random(2) == 0;
+    pause.validate_only = Random(4) == 0;
+    const auto found = listeners_.find(pause.id);
+    const absl::StatusOr<ListenerInfo> changed = server_.Pause(pause);
+    if (found == listeners_.end()) {
+      EXPECT_EQ(changed.status().code(), absl::StatusCode::kNotFound);
       return;
     }
-    ModelConnection connection = {.client = *std::move(client),
-                                  .listener = id,
-                                  .life = lives_[id],
-                                  .generation = listener.generation,
-                                  .mode = listener.settings.mode};
-    ExpectEcho(connection);
-    connections_.emplace(++accepted_, std::move(connection));
+    ASSERT_TRUE(changed.ok()) << changed.status();
+    EXPECT_EQ(changed->state, StateOf(pause.paused));
+    if (pause.validate_only) return;
+    found->second.paused = pause.paused;
+    found->second.etag = changed->etag;
+    if (!pause.paused) ExpectWaitingAccepted(found->first, found->second);
+  }
+
+  static ListenerInfo::State StateOf(bool paused) {
+    return paused ? ListenerInfo::State::kPaused : ListenerInfo::State::kActive;
   }
 
   static void ExpectEcho(ModelConnection& connection) {
@@ -306,18 +364,21 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
   }
 
   void Compare() {
+    // So that those who have just connected are accepted.
+    for (auto& [number, connection] : connections_) ExpectEcho(connection);
     const std::vector<ListenerInfo> listeners =
         server_.control().ListListeners();
     ASSERT_EQ(listeners.size(), listeners_.size());
     std::set<int> ports;
     auto model = listeners_.begin();
     for (const ListenerInfo& each : listeners) {
+      EXPECT_EQ(each.active_connections, OpenOf(each.id));
       EXPECT_EQ(each.id, model->first);
       EXPECT_EQ(each.bound_port, model->second.port);
       EXPECT_EQ(each.settings, model->second.settings);
       EXPECT_EQ(each.generation, model->second.generation);
       EXPECT_EQ(each.etag, model->second.etag);
-      EXPECT_EQ(each.active_connections, OpenOf(each.id));
+      EXPECT_EQ(each.state, StateOf(model->second.paused));
       ports.insert(model->second.port);
       ++model;
     }
@@ -331,7 +392,6 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
       EXPECT_EQ(each.number, connection->first);
       EXPECT_EQ(each.listener_id, connection->second.listener);
       EXPECT_EQ(each.listener_generation, connection->second.generation);
-      ExpectEcho(connection->second);
       ++connection;
     }
     const Counters total = server_.control().GetStats().total;
@@ -357,7 +417,7 @@ TEST_P(ModelTest, AgreesWithTheServerAfterEachStep) {
                      .etag = first->etag};
   constexpr int kSteps = 80;
   for (int step = 0; step < kSteps && !HasFailure(); ++step) {
-    const int choice = Random(16);
+    const int choice = Random(18);
     SCOPED_TRACE(absl::StrCat("step ", step, ", choice ", choice));
     if (choice < 3) {
       Create();
@@ -369,8 +429,10 @@ TEST_P(ModelTest, AgreesWithTheServerAfterEachStep) {
       Move();
     } else if (choice < 14) {
       Connect();
-    } else {
+    } else if (choice < 16) {
       Close();
+    } else {
+      PauseOrResume();
     }
     if (!HasFatalFailure()) Compare();
   }

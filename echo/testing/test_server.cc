@@ -86,6 +86,12 @@ absl::StatusOr<ListenerInfo> TestServer::Create(
   });
 }
 
+absl::StatusOr<ListenerInfo> TestServer::Pause(const ListenerPause& pause) {
+  return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {
+    control().PauseListener(pause, std::move(reply));
+  });
+}
+
 absl::StatusOr<ListenerInfo> TestServer::Delete(
     const ListenerDeletion& deletion) {
   return Await<ListenerInfo>([&](Reply<ListenerInfo> reply) {

@@ -65,6 +65,7 @@ class TestServer {
   }
 
   absl::StatusOr<ListenerInfo> Create(const ListenerCreation& creation);
+  absl::StatusOr<ListenerInfo> Pause(const ListenerPause& pause);
   absl::StatusOr<ListenerInfo> Delete(const ListenerDeletion& deletion);
   absl::StatusOr<ListenerInfo> Update(const ListenerUpdate& update);
   absl::StatusOr<ConnectionPage> List(const ConnectionQuery& query);
