@@ -26,6 +26,7 @@
 #include "echo/base/version.h"
 #include "echo/control/listener_settings.h"
 #include "echo/daemon/flags.h"
+#include "echo/daemon/hangup_signal.h"
 #include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
 #include "echo/daemon/port_file_publisher.h"
@@ -85,9 +86,15 @@ class Daemon {
   absl::Status Start() {
     auto requests =
         EndRequests::Watch(*loop_, {.drain = [this] { OnDrainRequested(); },
-                                    .stop = [this] { OnStopRequested(); }});
+                                    .stop = [this] { OnStopRequested(); },
+                                    .hangup = [this] { OnHangup(); }});
     if (!requests.ok()) return requests.status();
     end_requests_ = *std::move(requests);
+    if (hangup_.has_listeners()) {
+      if (absl::Status noted = EndRequests::NoteHangups(); !noted.ok()) {
+        return noted;
+      }
+    }
     if (absl::Status started = server_.Start(); !started.ok()) {
       if (absl::IsResourceExhausted(started)) return started;
       return absl::Status(started.code(),
@@ -194,6 +201,15 @@ class Daemon {
     if (!server_.BeginDrain({})) LogInfo("already draining");
   }
 
+  // A terminal that closes sends it, too: then nobody may be left to end echod.
+  void OnHangup() {
+    if (hangup_.has_listeners()) {
+      hangup_.Notify();
+    } else {
+      OnDrainRequested();
+    }
+  }
+
   // Health checks go unanswered from now on, so an orchestrator is about to
   // kill the process; it drains first.
   void OnAdminFailed() {
@@ -208,6 +224,7 @@ class Daemon {
 
   const DaemonConfig config_;
   const std::unique_ptr<EventLoop> loop_;
+  HangupSignal hangup_;  // parts that listen are added in Start
   std::unique_ptr<EndRequests> end_requests_;
   std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
   EchoServer server_;

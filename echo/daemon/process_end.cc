@@ -131,6 +131,11 @@ absl::Status EndRequests::Note() {
   return absl::OkStatus();
 }
 
+absl::Status EndRequests::NoteHangups() {
+  if (Handle(SIGHUP, &OnEndingSignal)) return absl::OkStatus();
+  return ResourceError("handle SIGHUP", errno);
+}
+
 absl::StatusOr<std::unique_ptr<EndRequests>> EndRequests::Watch(
     EventLoop& loop, Callbacks callbacks) {
   // A duplicate: the handler's descriptor stays open until the process ends.
@@ -156,8 +161,9 @@ int EndRequests::Count() { return requests.load(); }
 void EndRequests::OnReadable() {
   eventfd_t ignored = 0;
   eventfd_read(fd(), &ignored);
-  for (; hangups_handled_ < hangups.load(); ++hangups_handled_) {
-    callbacks_.drain();
+  if (const int all = hangups.load(); all != hangups_handled_) {
+    hangups_handled_ = all;
+    callbacks_.hangup();
   }
   for (; requests_handled_ < requests.load(); ++requests_handled_) {
     if (requests_handled_ == 0) {

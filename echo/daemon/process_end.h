@@ -18,24 +18,30 @@ namespace echod {
 // The exit status when a client was cut off or the process was ended by force.
 inline constexpr int kExitCutOff = 1;
 
-// Requests to end the process: SIGTERM, SIGINT, SIGQUIT, and SIGHUP, which a
-// terminal sends when it closes and which stays ignored under nohup. A signal
-// handler records them and the loop acts on them. On a second signal other than
-// SIGHUP, the handler itself makes sure that the process ends soon, even if the
-// loop is stuck.
+// Requests to end the process: SIGTERM, SIGINT and SIGQUIT; and SIGHUP, which
+// asks for more than one thing (see HangupSignal). A signal handler records
+// them and the loop acts on them. On a second signal other than SIGHUP, the
+// handler itself makes sure that the process ends soon, even if the loop is
+// stuck.
 class EndRequests final : private FdWatcher {
  public:
   struct Callbacks {
-    // The first request, and each SIGHUP: the shell and the kernel may both
-    // send one.
+    // The first request.
     absl::AnyInvocable<void()> drain;
-    // Each later request other than SIGHUP.
+    // Each later request.
     absl::AnyInvocable<void()> stop;
+    // SIGHUP. Several in short order may become one call.
+    absl::AnyInvocable<void()> hangup;
   };
 
-  // Installs the handlers, so that no signal is lost from now on. Call once, at
-  // the start of main. RESOURCE_EXHAUSTED if no descriptor is left.
+  // Installs the handlers, so that no signal is lost from now on. SIGHUP stays
+  // ignored if it was, as under nohup. Call once, at the start of main.
+  // RESOURCE_EXHAUSTED if no descriptor is left.
   static absl::Status Note();
+
+  // Handles SIGHUP even if it was ignored: it does not end the process any
+  // more. Main thread, after Note.
+  static absl::Status NoteHangups();
 
   // Calls back on the loop's thread for every request, including those since
   // Note. `loop` must outlive the result. RESOURCE_EXHAUSTED if no descriptor
