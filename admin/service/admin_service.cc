@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "admin/service/audit.h"
 #include "admin/service/duration_conversion.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/proto_conversion.h"
@@ -25,6 +27,8 @@ namespace {
 
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
+
+constexpr char kServerName[] = "server";
 
 constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
 constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
@@ -74,7 +78,7 @@ admin::v1::Stats AdminService::ReadStats() const {
 
 admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   admin::v1::Server server;
-  server.set_name("server");
+  server.set_name(kServerName);
   server.set_version(description_.version);
   *server.mutable_start_time() = ToProto(info.start_time);
   server.set_state(ToProto(info.state));
@@ -97,19 +101,20 @@ ServerUnaryReactor* AdminService::GetServer(
 ServerUnaryReactor* AdminService::DrainServer(
     CallbackServerContext* context,
     const admin::v1::DrainServerRequest* request, admin::v1::Server* response) {
+  auto audit = std::make_unique<Audit>(*context, *request, kServerName);
   const auto deadline = OptionalDuration(request->has_deadline(),
                                          request->deadline(), "deadline");
-  if (!deadline.ok()) return FinishNow(context, deadline.status());
+  if (!deadline.ok()) return FinishNow(context, *audit, deadline.status());
   const auto grace_period = OptionalDuration(
       request->has_grace_period(), request->grace_period(), "grace_period");
-  if (!grace_period.ok()) return FinishNow(context, grace_period.status());
-  LogRequest(*context, "drains the server");
-
+  if (!grace_period.ok()) {
+    return FinishNow(context, *audit, grace_period.status());
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.server.Drain(
       {.grace_period = *grace_period, .deadline = *deadline},
       FinishLater<ServerInfo>(
-          answers_, reactor, response,
+          answers_, reactor, response, std::move(audit),
           [this](const ServerInfo& info) { return Describe(info); }));
   return reactor;
 }

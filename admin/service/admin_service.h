@@ -6,12 +6,14 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <map>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "admin/service/answer_thread.h"
 #include "admin/service/answer_turns.h"
+#include "admin/service/audit.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
@@ -106,6 +108,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
  private:
   // Of a request that may be wrong.
   grpc::ServerUnaryReactor* SetPaused(grpc::CallbackServerContext* context,
+                                      std::unique_ptr<Audit> audit,
                                       absl::StatusOr<ListenerPause> pause,
                                       admin::v1::Listener* response);
 

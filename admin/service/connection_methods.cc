@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "admin/service/admin_service.h"
+#include "admin/service/audit.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/page_token.h"
 #include "admin/service/proto_conversion.h"
@@ -106,24 +108,22 @@ ServerUnaryReactor* AdminService::CloseConnection(
     CallbackServerContext* context,
     const admin::v1::CloseConnectionRequest* request,
     admin::v1::Connection* response) {
+  auto audit = std::make_unique<Audit>(*context, *request, request->name());
   const auto number = ParseConnectionName(request->name(), "name");
-  if (!number.ok()) return FinishNow(context, number.status());
+  if (!number.ok()) return FinishNow(context, *audit, number.status());
   if (!admin::v1::CloseConnectionRequest::Mode_IsValid(request->mode())) {
     return FinishNow(
-        context,
+        context, *audit,
         InvalidFieldError("mode", "choose MODE_GRACEFUL or MODE_RESET"));
   }
   const CloseMode mode =
       request->mode() == admin::v1::CloseConnectionRequest::MODE_RESET
           ? CloseMode::kReset
           : CloseMode::kGraceful;
-  LogRequest(*context,
-             absl::StrCat(mode == CloseMode::kReset ? "resets" : "closes",
-                          " connection ", *number));
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.connections.CloseConnection(
       *number, mode,
-      FinishLater<ConnectionInfo>(answers_, reactor, response,
+      FinishLater<ConnectionInfo>(answers_, reactor, response, std::move(audit),
                                   ConnectionToProto));
   return reactor;
 }

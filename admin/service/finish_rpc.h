@@ -5,26 +5,18 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "admin/service/answer_thread.h"
+#include "admin/service/audit.h"
 #include "admin/service/status_conversion.h"
-#include "admin/transport/admin_peer.h"
-#include "echo/base/logging.h"
 #include "echo/control/reply.h"
 
 // What the methods of AdminService share.
 namespace echod {
-
-// Logs what an operator changes.
-inline void LogRequest(const grpc::CallbackServerContext& context,
-                       absl::string_view what) {
-  LogInfo(absl::StrCat(ClientOfPeer(context.peer()), " ", what));
-}
 
 // For a method whose answer, or error, is there already.
 inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
@@ -34,6 +26,14 @@ inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
   return reactor;
 }
 
+// The same for a method that changes something.
+inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
+                                           const Audit& audit,
+                                           const absl::Status& status) {
+  audit.Write(status);
+  return FinishNow(context, status);
+}
+
 // A Reply that may be given on a loop: it moves the answer to the answer
 // thread, which fills `response` by `fill` and finishes the RPC. `error`
 // converts the status. gRPC keeps the reactor and the response until then,
@@ -41,16 +41,30 @@ inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
 template <typename T, typename Response, typename Fill>
 Reply<T> FinishLater(AnswerThread& answers, grpc::ServerUnaryReactor* reactor,
                      Response* response, Fill fill,
-                     absl::Status (*error)(const absl::Status&) = nullptr) {
-  return Reply<T>([&answers, reactor, response, fill = std::move(fill),
-                   error](absl::StatusOr<T> answer) mutable {
+                     absl::Status (*error)(const absl::Status&) = nullptr,
+                     std::unique_ptr<const Audit> audit = nullptr) {
+  return Reply<T>([&answers, reactor, response, fill = std::move(fill), error,
+                   audit = std::move(audit)](absl::StatusOr<T> answer) mutable {
     answers.Post([reactor, response, fill = std::move(fill), error,
+                  audit = std::move(audit),
                   answer = std::move(answer)]() mutable {
       if (answer.ok()) *response = fill(*answer);
-      reactor->Finish(ToGrpcStatus(error == nullptr ? answer.status()
-                                                    : error(answer.status())));
+      const absl::Status status =
+          error == nullptr ? answer.status() : error(answer.status());
+      if (audit != nullptr) audit->Write(status);
+      reactor->Finish(ToGrpcStatus(status));
     });
   });
+}
+
+// The same for a method that changes something.
+template <typename T, typename Response, typename Fill>
+Reply<T> FinishLater(AnswerThread& answers, grpc::ServerUnaryReactor* reactor,
+                     Response* response, std::unique_ptr<const Audit> audit,
+                     Fill fill,
+                     absl::Status (*error)(const absl::Status&) = nullptr) {
+  return FinishLater<T>(answers, reactor, response, std::move(fill), error,
+                        std::move(audit));
 }
 
 }  // namespace echod

@@ -3,20 +3,21 @@
 // The methods of AdminService on listeners.
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "admin/service/admin_service.h"
+#include "admin/service/audit.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/listener_requests.h"
 #include "admin/service/page_token.h"
 #include "admin/service/proto_conversion.h"
 #include "admin/service/resource_names.h"
 #include "admin/service/status_conversion.h"
+#include "echo/control/audit_record.h"
 #include "echo/control/listener_control.h"
 
 namespace echod {
@@ -73,17 +74,15 @@ ServerUnaryReactor* AdminService::CreateListener(
     CallbackServerContext* context,
     const admin::v1::CreateListenerRequest* request,
     admin::v1::Listener* response) {
+  auto audit = std::make_unique<Audit>(*context, *request,
+                                       ListenerName(request->listener_id()));
   absl::StatusOr<ListenerCreation> creation = ParseListenerCreation(*request);
-  if (!creation.ok()) return FinishNow(context, creation.status());
-  if (!creation->validate_only) {
-    LogRequest(*context, absl::StrCat("creates listener ",
-                                      absl::CHexEscape(creation->id)));
-  }
+  if (!creation.ok()) return FinishNow(context, *audit, creation.status());
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.CreateListener(
       *std::move(creation),
-      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto,
-                                &ListenerFieldError));
+      FinishLater<ListenerInfo>(answers_, reactor, response, std::move(audit),
+                                ListenerToProto, &ListenerFieldError));
   return reactor;
 }
 
@@ -91,16 +90,14 @@ ServerUnaryReactor* AdminService::DeleteListener(
     CallbackServerContext* context,
     const admin::v1::DeleteListenerRequest* request,
     admin::v1::Listener* response) {
+  auto audit = std::make_unique<Audit>(*context, *request, request->name());
   absl::StatusOr<ListenerDeletion> deletion = ParseListenerDeletion(*request);
-  if (!deletion.ok()) return FinishNow(context, deletion.status());
-  if (!deletion->validate_only) {
-    LogRequest(*context, absl::StrCat("deletes listener ",
-                                      absl::CHexEscape(deletion->id)));
-  }
+  if (!deletion.ok()) return FinishNow(context, *audit, deletion.status());
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.DeleteListener(
       *std::move(deletion),
-      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto));
+      FinishLater<ListenerInfo>(answers_, reactor, response, std::move(audit),
+                                ListenerToProto));
   return reactor;
 }
 
@@ -108,29 +105,30 @@ ServerUnaryReactor* AdminService::PauseListener(
     CallbackServerContext* context,
     const admin::v1::PauseListenerRequest* request,
     admin::v1::Listener* response) {
-  return SetPaused(context, ParseListenerPause(*request), response);
+  return SetPaused(context,
+                   std::make_unique<Audit>(*context, *request, request->name()),
+                   ParseListenerPause(*request), response);
 }
 
 ServerUnaryReactor* AdminService::ResumeListener(
     CallbackServerContext* context,
     const admin::v1::ResumeListenerRequest* request,
     admin::v1::Listener* response) {
-  return SetPaused(context, ParseListenerPause(*request), response);
+  return SetPaused(context,
+                   std::make_unique<Audit>(*context, *request, request->name()),
+                   ParseListenerPause(*request), response);
 }
 
 ServerUnaryReactor* AdminService::SetPaused(CallbackServerContext* context,
+                                            std::unique_ptr<Audit> audit,
                                             absl::StatusOr<ListenerPause> pause,
                                             admin::v1::Listener* response) {
-  if (!pause.ok()) return FinishNow(context, pause.status());
-  if (!pause->validate_only) {
-    LogRequest(*context,
-               absl::StrCat(pause->paused ? "pauses" : "resumes", " listener ",
-                            absl::CHexEscape(pause->id)));
-  }
+  if (!pause.ok()) return FinishNow(context, *audit, pause.status());
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.PauseListener(
       *std::move(pause),
-      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto));
+      FinishLater<ListenerInfo>(answers_, reactor, response, std::move(audit),
+                                ListenerToProto));
   return reactor;
 }
 
@@ -138,17 +136,19 @@ ServerUnaryReactor* AdminService::UpdateListener(
     CallbackServerContext* context,
     const admin::v1::UpdateListenerRequest* request,
     admin::v1::Listener* response) {
+  auto audit =
+      std::make_unique<Audit>(*context, *request, request->listener().name());
   absl::StatusOr<ListenerUpdate> update = ParseListenerUpdate(*request);
-  if (!update.ok()) return FinishNow(context, update.status());
-  if (!update->validate_only) {
-    LogRequest(*context,
-               absl::StrCat("changes listener ", absl::CHexEscape(update->id)));
-  }
+  if (!update.ok()) return FinishNow(context, *audit, update.status());
+  update->applied = std::make_shared<AppliedUpdate>();
+  audit->DescribeChanges([applied = update->applied] {
+    return ListenerChanges(applied->before, applied->after);
+  });
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.listeners.UpdateListener(
       *std::move(update),
-      FinishLater<ListenerInfo>(answers_, reactor, response, ListenerToProto,
-                                &ListenerFieldError));
+      FinishLater<ListenerInfo>(answers_, reactor, response, std::move(audit),
+                                ListenerToProto, &ListenerFieldError));
   return reactor;
 }
 

@@ -133,6 +133,14 @@ void LogInfo(absl::string_view message) { Log(LogLevel::kInfo, message); }
 void LogWarning(absl::string_view message) { Log(LogLevel::kWarning, message); }
 void LogError(absl::string_view message) { Log(LogLevel::kError, message); }
 
+void LogAudit(absl::string_view message) {
+  if (Logger().level() == spdlog::level::off) return;
+  const std::string text = absl::StrCat("audit ", PrintableText(message));
+  // Not by the logger, which leaves out what is below its level.
+  Logger().sinks().front()->log(
+      spdlog::details::log_msg("echod", spdlog::level::info, text));
+}
+
 void LogFromLibrary(LogLevel level, absl::string_view library,
                     absl::string_view message) {
   if (!Logger().should_log(ToSpdlog(level))) return;

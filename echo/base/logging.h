@@ -43,6 +43,11 @@ void LogInfo(absl::string_view message);
 void LogWarning(absl::string_view message);
 void LogError(absl::string_view message);
 
+// Writes one line of level info that begins with `audit`, about a change that
+// somebody asked for. At any minimum level but off: the log of changes is to
+// have no gaps.
+void LogAudit(absl::string_view message);
+
 // Writes a library's message. Above debug level, all libraries share a budget,
 // because a client can cause an unlimited number of messages: a burst of ten,
 // and one per second. The next message says how many were suppressed.

@@ -4,6 +4,7 @@
 #define ECHO_CONTROL_LISTENER_CONTROL_H_
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ struct ListenerPause {
   bool validate_only = false;  // check everything, and change nothing
 };
 
+struct AppliedUpdate;
+
 // A change to a listener. What is not set stays as it is.
 struct ListenerUpdate {
   std::string id;
@@ -66,6 +69,9 @@ struct ListenerUpdate {
   std::string etag;
   bool validate_only = false;  // check everything, and change nothing
   DrainPolicy drain;
+  // Where an update that is made leaves what it has changed, before it answers.
+  // May be null.
+  std::shared_ptr<AppliedUpdate> applied;
 };
 
 // A listener at one moment. Plain values.
@@ -86,6 +92,12 @@ struct ListenerInfo {
   absl::Time create_time;
   absl::Time update_time;
   std::string etag;
+};
+
+// A listener right before and after an update. Equal if none was made.
+struct AppliedUpdate {
+  ListenerInfo before;
+  ListenerInfo after;
 };
 
 // What the admin plane may ask of listeners. Thread-safe; see data_plane.h for

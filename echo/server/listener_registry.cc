@@ -198,7 +198,10 @@ void ListenerRegistry::Update(ListenerUpdate update,
     });
     return;
   }
+  if (update.applied != nullptr) update.applied->before = listener.Describe();
   ApplyUpdate(listener, *std::move(plan), *drain, std::move(reply));
+  // The answer comes later, and may show further updates.
+  if (update.applied != nullptr) update.applied->after = listener.Describe();
 }
 
 void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
