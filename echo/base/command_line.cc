@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
@@ -23,6 +21,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "echo/base/nearest_name.h"
 #include "echo/base/version.h"
 
 namespace echod {
@@ -74,36 +73,15 @@ Flags FlagsOf(const ProgramSpec& program) {
   return flags;
 }
 
-// Levenshtein's distance.
-std::size_t EditDistance(absl::string_view a, absl::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 absl::Status UnknownFlag(absl::string_view name, const Flags& flags) {
-  const std::string* nearest = nullptr;
-  std::size_t least = std::numeric_limits<std::size_t>::max();
-  for (const auto& [known, flag] : flags) {
-    const std::size_t distance = EditDistance(name, known);
-    if (distance < least) {
-      least = distance;
-      nearest = &known;
-    }
-  }
-  const bool near = nearest != nullptr && least <= nearest->size() / 2;
+  std::vector<std::string> known;
+  for (const auto& [each, flag] : flags) known.push_back(each);
+  const std::string nearest = NearestName(name, known);
   return absl::InvalidArgumentError(
-      near ? absl::StrCat("unknown flag --", name, "; did you mean --",
-                          *nearest, "? --help lists all")
-           : absl::StrCat("unknown flag --", name, "; --help lists all"));
+      nearest.empty()
+          ? absl::StrCat("unknown flag --", name, "; --help lists all")
+          : absl::StrCat("unknown flag --", name, "; did you mean --", nearest,
+                         "? --help lists all"));
 }
 
 absl::Status SetFlag(absl::string_view name,

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 namespace echod {
 
@@ -46,6 +47,10 @@ class SocketAddress {
   bool is_ipv6() const { return ipv6_; }
   std::uint16_t port() const { return port_; }
   bool is_unspecified() const;  // 0.0.0.0 or ::
+  // The address's 4 or 16 bytes, in network order.
+  absl::Span<const std::uint8_t> host_bytes() const {
+    return absl::MakeConstSpan(bytes_.data(), ipv6_ ? 16 : 4);
+  }
 
   SocketAddress WithPort(std::uint16_t port) const;
 
