@@ -11,6 +11,7 @@ ROOMS = {
     # Data plane.
     "echo/base": [],
     "echo/control": ["echo/base"],
+    "echo/filter": ["echo/base", "echo/control"],
     "echo/event": ["echo/base"],
     "echo/net": ["echo/base", "echo/control", "echo/event"],
     "echo/protocol": ["echo/base", "echo/control"],
@@ -18,7 +19,7 @@ ROOMS = {
     "echo/server": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/session"],
     # Admin plane.
     "admin/transport": ["echo/base", "echo/control", "echo/event", "echo/net"],
-    "admin/service": ["admin/transport", "echo/base", "echo/control", "proto"],
+    "admin/service": ["admin/transport", "echo/base", "echo/control", "echo/filter", "proto"],
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
     "echo/daemon": ["admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
