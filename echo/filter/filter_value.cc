@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
-#include <optional>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -16,7 +13,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "echo/base/nearest_name.h"
 #include "echo/control/connection_info.h"
 
 namespace echod {
