@@ -13,8 +13,8 @@ readonly PACKAGES=(
   g++ pkg-config
   # Libraries and code generators
   libabsl-dev libbenchmark-dev libevent-dev libgmock-dev libgrpc++-dev libgtest-dev
-  libprotobuf-dev libspdlog-dev libzstd-dev nlohmann-json3-dev protobuf-compiler
-  protobuf-compiler-grpc
+  libprotobuf-dev libspdlog-dev libyaml-dev libzstd-dev nlohmann-json3-dev
+  protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
   python3 python3-yaml umoci
 )
@@ -74,7 +74,7 @@ missing_parts() {
     command -v "${part}" >/dev/null || echo "the program ${part}"
   done
   for part in absl_any_invocable absl_status benchmark gmock gtest grpc++ \
-    libevent_core libevent_extra libzstd nlohmann_json protobuf spdlog; do
+    libevent_core libevent_extra libzstd nlohmann_json protobuf spdlog yaml-0.1; do
     pkg-config --exists "${part}" 2>/dev/null ||
       echo "the development files of ${part} (as seen by pkg-config)"
   done
@@ -97,7 +97,7 @@ bazel_is_7() { [[ "$(bazel --version 2>/dev/null)" == 'bazel '[7-9]* ]]; }
 # Changes with the libraries, so that Bazel runs pkg-config again.
 libraries_fingerprint() {
   {
-    pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json protobuf spdlog absl_base
+    pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json protobuf spdlog yaml-0.1 absl_base
     dpkg-query -W -f='${Package} ${Version}\n' "${PACKAGES[@]}" 2>/dev/null || true
   } | cksum | cut -d' ' -f1
 }

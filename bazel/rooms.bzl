@@ -12,6 +12,7 @@ ROOMS = {
     "echo/base": [],
     "echo/control": ["echo/base"],
     "echo/filter": ["echo/base", "echo/control"],
+    "echo/config": ["echo/base", "echo/control"],
     "echo/event": ["echo/base"],
     "echo/net": ["echo/base", "echo/control", "echo/event"],
     "echo/protocol": ["echo/base", "echo/control"],
@@ -22,7 +23,7 @@ ROOMS = {
     "admin/service": ["admin/transport", "echo/base", "echo/control", "echo/filter", "proto"],
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
-    "echo/daemon": ["admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
+    "echo/daemon": ["admin/server", "echo/base", "echo/config", "echo/control", "echo/event", "echo/server"],
     # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
     "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],

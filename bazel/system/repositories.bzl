@@ -45,6 +45,11 @@ def system_repositories():
         modules = ["nlohmann_json"],
     )
     system_library(
+        name = "libyaml",
+        build_file = "//bazel/system:libyaml.BUILD.tpl",
+        modules = ["yaml-0.1"],
+    )
+    system_library(
         name = "com_google_googletest",
         build_file = "//bazel/system:googletest.BUILD.tpl",
         modules = ["gmock", "gtest", "gtest_main"],
@@ -60,7 +65,7 @@ def system_repositories():
     # Additional libraries for static_binary.
     static_libraries(
         name = "static_libraries",
-        modules = ["grpc++", "libevent_core", "libevent_extra", "protobuf"],
+        modules = ["grpc++", "libevent_core", "libevent_extra", "protobuf", "yaml-0.1"],
         # Dependencies of newer archives that their pkg-config files omit.
         optional_modules = ["absl_check", "absl_log", "re2"],
     )
