@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -51,26 +50,14 @@ absl::Status SetAbslFlag(absl::CommandLineFlag& flag, absl::string_view text) {
     detail = WhatToWrite<absl::Duration>();
   } else if (detail.empty() && flag.IsOfType<double>()) {
     detail = WhatToWrite<double>();
+  } else if (detail.empty() && flag.IsOfType<bool>()) {
+    detail = WhatToWrite<bool>();
   } else if (detail.empty() && flag.IsOfType<int>()) {
     detail = WhatToWrite<int>();
   } else if (detail.empty()) {
     detail = WhatToWrite<std::int64_t>();
   }
   return absl::InvalidArgumentError(detail);
-}
-
-Flags FlagsOf(const ProgramSpec& program) {
-  Flags flags;
-  for (absl::CommandLineFlag* flag : AbslFlags(program.flags_file)) {
-    flags[std::string(flag->Name())] = {.name = std::string(flag->Name()),
-                                        .default_value = flag->DefaultValue(),
-                                        .help = flag->Help(),
-                                        .set = [flag](absl::string_view text) {
-                                          return SetAbslFlag(*flag, text);
-                                        }};
-  }
-  for (const ProgramFlag& flag : program.more_flags) flags[flag.name] = flag;
-  return flags;
 }
 
 absl::Status UnknownFlag(absl::string_view name, const Flags& flags) {
@@ -90,6 +77,7 @@ absl::Status SetFlag(absl::string_view name,
   const auto found = flags.find(std::string(name));
   if (found == flags.end()) return UnknownFlag(name, flags);
   const ProgramFlag& flag = found->second;
+  if (!value.has_value() && flag.is_switch) value = "true";
   if (!value.has_value()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "flag --", name, " has no value; write --", name, "=",
@@ -120,11 +108,25 @@ std::string HelpText(const ProgramSpec& program, const Flags& flags) {
 
 }  // namespace
 
+std::map<std::string, ProgramFlag> FlagsOf(const ProgramSpec& program) {
+  Flags flags;
+  for (absl::CommandLineFlag* flag : AbslFlags(program.flags_file)) {
+    flags[std::string(flag->Name())] = {
+        .name = std::string(flag->Name()),
+        .default_value = flag->DefaultValue(),
+        .help = flag->Help(),
+        .set =
+            [flag](absl::string_view text) { return SetAbslFlag(*flag, text); },
+        .is_switch = flag->IsOfType<bool>()};
+  }
+  for (const ProgramFlag& flag : program.more_flags) flags[flag.name] = flag;
+  return flags;
+}
+
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
                                              const ProgramSpec& program) {
   const Flags flags = FlagsOf(program);
   CommandLine line;
-  std::set<absl::string_view> given;
   for (int i = 1; i < argc; ++i) {
     absl::string_view argument = argv[i];
     if (!absl::ConsumePrefix(&argument, "-")) {
@@ -151,12 +153,13 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     std::optional<absl::string_view> value;
     if (equals != absl::string_view::npos) {
       value = argument.substr(equals + 1);
-    } else if (flags.count(std::string(name)) > 0 && i + 1 < argc &&
-               !absl::StartsWith(argv[i + 1], "--")) {
+    } else if (const auto found = flags.find(std::string(name));
+               found != flags.end() && !found->second.is_switch &&
+               i + 1 < argc && !absl::StartsWith(argv[i + 1], "--")) {
       value = argv[++i];  // --flag value
     }
     if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
-    if (!given.insert(name).second) {
+    if (!line.given.emplace(name, value.value_or("true")).second) {
       return absl::InvalidArgumentError(absl::StrCat(
           "flag --", name, " is given twice; leave one of them out"));
     }

@@ -25,8 +25,9 @@ enum class CommandLineResult {
 
 struct CommandLine {
   CommandLineResult result = CommandLineResult::kRun;
-  std::string answer;                  // for standard output
-  std::vector<std::string> arguments;  // those that are not flags
+  std::string answer;                        // for standard output
+  std::vector<std::string> arguments;        // those that are not flags
+  std::map<std::string, std::string> given;  // its flags, by name
 };
 
 // A flag that the program defines itself, for example from a table.
@@ -36,6 +37,7 @@ struct ProgramFlag {
   std::string help;
   // Sets the flag. An error says what is valid, as in `write a whole number`.
   std::function<absl::Status(absl::string_view text)> set;
+  bool is_switch = false;  // --name without a value is --name=true
 };
 
 // Describes a program's command line.
@@ -50,6 +52,9 @@ struct ProgramSpec {
   absl::string_view notes = "";  // shown at the end of --help
   std::vector<ProgramFlag> more_flags = {};
 };
+
+// The program's flags by name. Setting one is for one thread at a time.
+std::map<std::string, ProgramFlag> FlagsOf(const ProgramSpec& program);
 
 // Sets the program's flags from `argv`. Unlike absl::ParseCommandLine, which
 // prints and exits, this returns an error with one line that says what is wrong
@@ -68,6 +73,8 @@ constexpr absl::string_view WhatToWrite() {
     return "write a number and its unit, such as 30s or 5m";
   } else if constexpr (std::is_same_v<T, double>) {
     return "write a number";
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return "write true or false";
   } else if constexpr (std::is_same_v<T, int>) {
     return "write a whole number below 2147483648";
   } else {

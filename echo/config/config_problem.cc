@@ -3,12 +3,18 @@
 #include "echo/config/config_problem.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace echod {
+namespace {
+
+constexpr std::size_t kMost = 50;
+
+}  // namespace
 
 std::string ProblemText(absl::string_view file, const ConfigProblem& problem) {
   std::string text(file);
@@ -27,10 +33,14 @@ std::string ProblemsText(absl::string_view file,
                      return std::tie(a.mark.line, a.mark.column) <
                             std::tie(b.mark.line, b.mark.column);
                    });
-  return absl::StrJoin(problems, "\n",
-                       [&](std::string* text, const ConfigProblem& problem) {
-                         text->append(ProblemText(file, problem));
-                       });
+  const std::size_t more = problems.size() - std::min(problems.size(), kMost);
+  problems.resize(problems.size() - more);
+  return absl::StrCat(
+      absl::StrJoin(problems, "\n",
+                    [&](std::string* text, const ConfigProblem& problem) {
+                      text->append(ProblemText(file, problem));
+                    }),
+      more == 0 ? "" : absl::StrCat("\n", file, ": and ", more, " more"));
 }
 
 }  // namespace echod

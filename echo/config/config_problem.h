@@ -28,8 +28,8 @@ struct ConfigProblem {
 // Thread-safe, as all here.
 std::string ProblemText(absl::string_view file, const ConfigProblem& problem);
 
-// The problems in the order of their positions, one in a line, without a
-// newline at the end.
+// The first fifty problems in the order of their positions, one in a line,
+// without a newline at the end.
 std::string ProblemsText(absl::string_view file,
                          std::vector<ConfigProblem> problems);
 

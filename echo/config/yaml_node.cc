@@ -107,8 +107,7 @@ class Reader {
           return root;
         case YAML_DOCUMENT_START_EVENT:
           if (any) {
-            AddProblem(next.mark(),
-                       "a second document begins here; write one");
+            AddProblem(next.mark(), "a second document begins here; write one");
             return std::nullopt;
           }
           any = true;
@@ -130,8 +129,7 @@ class Reader {
   bool Next(Event& event) {
     if (yaml_parser_parse(parser_.get(), event.get()) != 0) return true;
     const yaml_parser_t& parser = *parser_;
-    const std::string problem =
-        parser.problem == nullptr ? "" : parser.problem;
+    const std::string problem = parser.problem == nullptr ? "" : parser.problem;
     switch (parser.error) {
       case YAML_READER_ERROR:
         AddProblem(MarkAt(text_, parser.problem_offset),
@@ -141,13 +139,12 @@ class Reader {
         AddProblem({}, "there is not enough memory to read it");
         break;
       default:
-        AddProblem(
-            MarkOf(parser.problem_mark),
-            parser.context == nullptr
-                ? absl::StrCat("this is not YAML: ", problem)
-                : absl::StrCat("this is not YAML: ", problem, " ",
-                               parser.context, " that begins in line ",
-                               MarkOf(parser.context_mark).line));
+        AddProblem(MarkOf(parser.problem_mark),
+                   parser.context == nullptr
+                       ? absl::StrCat("this is not YAML: ", problem)
+                       : absl::StrCat("this is not YAML: ", problem, " ",
+                                      parser.context, " that begins in line ",
+                                      MarkOf(parser.context_mark).line));
     }
     return false;
   }
@@ -193,8 +190,8 @@ class Reader {
       return Refuse(node.mark, "tags are not supported; leave this one out");
     }
     if (first.type() == YAML_SCALAR_EVENT) {
-      node.kind = IsNull(*first) ? YamlNode::Kind::kNull
-                                 : YamlNode::Kind::kScalar;
+      node.kind =
+          IsNull(*first) ? YamlNode::Kind::kNull : YamlNode::Kind::kScalar;
       node.text = TextOf(*first);
       return true;
     }
@@ -237,9 +234,9 @@ class Reader {
         problems_.push_back(
             {.mark = name.mark,
              .field = name.text,
-             .what = absl::StrCat("this field stands in line ",
-                                  first->second.line,
-                                  ", too; leave one of them out")});
+             .what =
+                 absl::StrCat("this field stands in line ", first->second.line,
+                              ", too; leave one of them out")});
         continue;
       }
       entry.name = std::move(name.text);

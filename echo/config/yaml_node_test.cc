@@ -59,7 +59,11 @@ TEST(YamlNodeTest, KnowsWhatIsNothing) {
 }
 
 TEST(YamlNodeTest, SkipsAByteOrderMark) {
-  EXPECT_EQ(Read("\xEF\xBB\xBF" "a: 1").fields.at(0).name, "a");
+  EXPECT_EQ(Read("\xEF\xBB\xBF"
+                 "a: 1")
+                .fields.at(0)
+                .name,
+            "a");
 }
 
 TEST(YamlNodeTest, SaysWhereItIsNotYaml) {
@@ -114,7 +118,8 @@ TEST(YamlNodeTest, BoundsWhatItReads) {
   EXPECT_TRUE(absl::StrContains(Problem(dashes), "nested too deeply"));
   std::string many = "[";
   for (int i = 0; i < 200'000; ++i) many += "1,";
-  EXPECT_TRUE(absl::StrContains(Problem(many + "]"), "more than 100000 values"));
+  EXPECT_TRUE(
+      absl::StrContains(Problem(many + "]"), "more than 100000 values"));
   const std::string large(kMostYamlBytes + 1, ' ');
   EXPECT_TRUE(absl::StrContains(Problem(large), "more than 1048576 bytes"));
   EXPECT_EQ(Read(std::string(kMostYamlBytes - 4, ' ') + "a: 1").text, "");

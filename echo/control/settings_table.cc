@@ -3,11 +3,13 @@
 #include "echo/control/settings_table.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "echo/base/check.h"
+#include "echo/base/command_line.h"
 #include "echo/base/named_values.h"
 #include "echo/control/control_error.h"
 
@@ -122,6 +124,23 @@ std::string TextOf(const ModeSetting& kind, const ListenerSettings& settings) {
 }
 
 template <typename T>
+absl::Status SetFromText(absl::string_view text, const BoundedSetting<T>& kind,
+                         ListenerSettings& settings) {
+  return ParseFlagText(text, settings.*kind.member);
+}
+
+absl::Status SetFromText(absl::string_view text, const ModeSetting& kind,
+                         ListenerSettings& settings) {
+  const std::optional<EchoMode> mode = ValueNamed(kEchoModes, text);
+  if (!mode.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("choose ", JoinedWithOr(NamesIn(kEchoModes))));
+  }
+  settings.*kind.member = *mode;
+  return absl::OkStatus();
+}
+
+template <typename T>
 std::string Bounds(const Setting& setting, const BoundedSetting<T>& kind) {
   return absl::StrCat("; from ", BoundsText(setting, kind));
 }
@@ -154,11 +173,16 @@ void CopySetting(const Setting& setting, const ListenerSettings& from,
              setting.kind);
 }
 
+absl::Status ValidateSetting(const Setting& setting,
+                             const ListenerSettings& settings) {
+  return std::visit(
+      [&](const auto& kind) { return Check(setting, kind, settings); },
+      setting.kind);
+}
+
 absl::Status ValidateSettings(const ListenerSettings& settings) {
   for (const Setting& setting : kSettings) {
-    absl::Status valid = std::visit(
-        [&](const auto& kind) { return Check(setting, kind, settings); },
-        setting.kind);
+    absl::Status valid = ValidateSetting(setting, settings);
     if (!valid.ok()) return valid;
   }
   return absl::OkStatus();
@@ -168,6 +192,13 @@ std::string SettingText(const Setting& setting,
                         const ListenerSettings& settings) {
   return std::visit([&](const auto& kind) { return TextOf(kind, settings); },
                     setting.kind);
+}
+
+absl::Status ParseSetting(const Setting& setting, absl::string_view text,
+                          ListenerSettings& settings) {
+  return std::visit(
+      [&](const auto& kind) { return SetFromText(text, kind, settings); },
+      setting.kind);
 }
 
 std::string SettingHelp(const Setting& setting) {

@@ -70,6 +70,10 @@ const Setting& SettingOf(SettingMember member);
 void CopySetting(const Setting& setting, const ListenerSettings& from,
                  ListenerSettings& to);
 
+// OK, or INVALID_ARGUMENT that says what the bounds of this setting are.
+absl::Status ValidateSetting(const Setting& setting,
+                             const ListenerSettings& settings);
+
 // OK, or INVALID_ARGUMENT that names the first setting out of its bounds and
 // says what they are.
 absl::Status ValidateSettings(const ListenerSettings& settings);
@@ -77,6 +81,11 @@ absl::Status ValidateSettings(const ListenerSettings& settings);
 // The setting's value as text, such as `65536`, `1m30s` or `raw`.
 std::string SettingText(const Setting& setting,
                         const ListenerSettings& settings);
+
+// Sets the setting to what SettingText has written. An error says what is
+// valid; bounds are for ValidateSetting.
+absl::Status ParseSetting(const Setting& setting, absl::string_view text,
+                          ListenerSettings& settings);
 
 // For people: what the setting does, in sentences.
 std::string SettingHelp(const Setting& setting);

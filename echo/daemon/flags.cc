@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <variant>
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
@@ -13,8 +12,8 @@
 #include "echo/base/command_line.h"
 #include "echo/base/cpu_count.h"
 #include "echo/base/named_values.h"
+#include "echo/base/socket_address.h"
 #include "echo/control/control_error.h"
-#include "echo/control/echo_mode.h"
 #include "echo/control/settings_table.h"
 
 namespace echod {
@@ -44,6 +43,13 @@ static std::string AbslUnparseFlag(LogLevel level) {
 
 }  // namespace echod
 
+ABSL_FLAG(
+    std::string, config, "",
+    "Configuration file, in YAML or JSON, with flags and listeners. Flags "
+    "on the command line override it. Default: none.");
+ABSL_FLAG(bool, check_config, false,
+          "Checks the flags and the file of --config, says what is wrong, and "
+          "exits: with 0 if nothing is, otherwise with 2. Default: false.");
 ABSL_FLAG(
     std::string, listen, "[::]:8080",
     "Address and port to listen on for clients, as address:port, with IPv6 "
@@ -81,25 +87,7 @@ namespace echod {
 namespace {
 
 absl::Status BadFlag(absl::string_view flag, absl::string_view problem) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("flag --", flag, ": ", problem));
-}
-
-template <typename T>
-absl::Status SetFromText(absl::string_view text, const BoundedSetting<T>& kind,
-                         ListenerSettings& settings) {
-  return ParseFlagText(text, settings.*kind.member);
-}
-
-absl::Status SetFromText(absl::string_view text, const ModeSetting& kind,
-                         ListenerSettings& settings) {
-  const std::optional<EchoMode> mode = ValueNamed(kEchoModes, text);
-  if (!mode.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("choose ", JoinedWithOr(NamesIn(kEchoModes))));
-  }
-  settings.*kind.member = *mode;
-  return absl::OkStatus();
+  return InvalidFieldError(flag, absl::StrCat("flag --", flag, ": ", problem));
 }
 
 }  // namespace
@@ -112,11 +100,7 @@ std::vector<ProgramFlag> SettingFlags(ListenerSettings& settings) {
                      .help = absl::StrCat(SettingHelp(setting), " ",
                                           SettingValues(setting)),
                      .set = [&setting, &settings](absl::string_view text) {
-                       return std::visit(
-                           [&](const auto& kind) {
-                             return SetFromText(text, kind, settings);
-                           },
-                           setting.kind);
+                       return ParseSetting(setting, text, settings);
                      }});
   }
   return flags;
@@ -124,20 +108,22 @@ std::vector<ProgramFlag> SettingFlags(ListenerSettings& settings) {
 
 absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   DaemonConfig config;
-  absl::StatusOr<SocketAddress> listen =
+  const absl::StatusOr<SocketAddress> listen =
       SocketAddress::ParseListen(absl::GetFlag(FLAGS_listen));
   if (!listen.ok()) return BadFlag("listen", listen.status().message());
-  config.listen_address = *listen;
 
   const absl::StatusOr<SocketAddress> admin =
       SocketAddress::ParseListen(absl::GetFlag(FLAGS_admin_address));
   if (!admin.ok()) return BadFlag("admin_address", admin.status().message());
   config.admin_address = admin->ToString();
 
-  config.settings = settings;
-  if (absl::Status valid = ValidateSettings(config.settings); !valid.ok()) {
+  if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
     return BadFlag(GetErrorDetail(valid).field, valid.message());
   }
+  config.listeners = {{.id = "default",
+                       .address = listen->Host(),
+                       .port = listen->port(),
+                       .settings = settings}};
 
   config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
   if (config.max_total_connections < 0) {
@@ -164,6 +150,11 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
 
   config.log_level = absl::GetFlag(FLAGS_log_level);
   config.port_file = UserPath(absl::GetFlag(FLAGS_port_file));
+  config.config_file = UserPath(absl::GetFlag(FLAGS_config));
+  config.check_config = absl::GetFlag(FLAGS_check_config);
+  if (config.check_config && config.config_file.empty()) {
+    return BadFlag("check_config", "name the file to check with --config");
+  }
   config.flags = FlagValues(kFlagsFile);
   for (const Setting& setting : SettingsTable()) {
     config.flags[std::string(setting.name)] = SettingText(setting, settings);

@@ -12,21 +12,22 @@
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
 #include "echo/base/logging.h"
-#include "echo/base/socket_address.h"
+#include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 
 namespace echod {
 
-// What the command line says, checked.
+// What the command line and the configuration file say, checked.
 struct DaemonConfig {
-  SocketAddress listen_address;
-  ListenerSettings settings;
+  std::vector<ListenerCreation> listeners;
   int worker_count = 1;  // never 0: that has been resolved
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period;
   absl::Duration drain_timeout;
   std::string admin_address;  // address:port
   std::string port_file;      // empty: none
+  std::string config_file;    // empty: none
+  bool check_config = false;
   LogLevel log_level = LogLevel::kInfo;
   std::map<std::string, std::string> flags;  // by name, for people
 };
@@ -38,8 +39,9 @@ inline constexpr char kFlagsFile[] = "echo/daemon/flags.cc";
 // The flags of the settings table, which set `settings`; that outlives them.
 std::vector<ProgramFlag> SettingFlags(ListenerSettings& settings);
 
-// Checks what the command line has set: the flags of kFlagsFile, and
-// `settings`. Errors name the flag and say what it may be. Main thread.
+// Checks the flags of kFlagsFile, and `settings`. An error names the first that
+// is wrong, in its text and as its field, and says what it may be. For one
+// thread at a time.
 absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings);
 
 }  // namespace echod

@@ -76,7 +76,8 @@ TEST(FlagsTest, TheConfigurationHasEveryFlag) {
   const absl::StatusOr<DaemonConfig> config =
       ConfigFromFlags({.mode = EchoMode::kRaw, .backlog = 9});
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->settings.backlog, 9);
+  ASSERT_EQ(config->listeners.size(), 1u);
+  EXPECT_EQ(config->listeners[0].settings.backlog, 9);
   EXPECT_EQ(config->flags.at("mode"), "raw");
   EXPECT_EQ(config->flags.at("backlog"), "9");
   EXPECT_EQ(config->flags.at("max_line_bytes"), "65536");

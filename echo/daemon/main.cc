@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "admin/server/admin_server.h"
@@ -24,7 +25,7 @@
 #include "echo/base/logging.h"
 #include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
-#include "echo/control/listener_settings.h"
+#include "echo/daemon/config_loader.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/hangup_signal.h"
 #include "echo/daemon/library_logs.h"
@@ -50,9 +51,21 @@ constexpr absl::Duration kEndMargin = absl::Seconds(2);
 // How long to wait for standard error to accept the last lines of the log.
 constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
 
+// Writes the reasons, one in a line; the exit status.
 int CannotRun(const absl::Status& status) {
-  WriteErrorLine(absl::StrCat("echod: ", status.message()));
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+    WriteErrorLine(absl::StrCat("echod: ", line));
+  }
   return kExitCannotRun;
+}
+
+// Prints the answer to the command line; the exit status.
+int Print(const std::string& answer) {
+  if (std::fputs(answer.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    return CannotRun(absl::UnavailableError(absl::StrCat(
+        "cannot write to standard output: ", std::strerror(errno))));
+  }
+  return 0;
 }
 
 // Raises the soft limit of descriptors, usually 1,024, since each connection
@@ -155,10 +168,7 @@ class Daemon {
  private:
   EchoServerOptions Options() {
     EchoServerOptions options;
-    options.listeners = {{.id = "default",
-                          .address = config_.listen_address.Host(),
-                          .port = config_.listen_address.port(),
-                          .settings = config_.settings}};
+    options.listeners = config_.listeners;
     options.worker_count = config_.worker_count;
     options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;
@@ -246,26 +256,17 @@ int Main(int argc, char** argv) {
   }
   if (!noted.ok()) return CannotRun(noted);
   SendLibraryLogsToLog();
-  ListenerSettings settings;
+  ConfigLoader loader;
   const absl::StatusOr<CommandLine> line =
-      ParseCommandLine(argc, argv,
-                       {.name = "echod",
-                        .summary = "a TCP echo server with a gRPC admin "
-                                   "service",
-                        .flags_file = kFlagsFile,
-                        .arguments = "",
-                        .more_flags = SettingFlags(settings)});
+      ParseCommandLine(argc, argv, loader.spec());
   if (!line.ok()) return CannotRun(line.status());
-  if (line->result == CommandLineResult::kAnswer) {
-    if (std::fputs(line->answer.c_str(), stdout) < 0 ||
-        std::fflush(stdout) != 0) {
-      return CannotRun(absl::UnavailableError(absl::StrCat(
-          "cannot write to standard output: ", std::strerror(errno))));
-    }
-    return 0;
-  }
-  absl::StatusOr<DaemonConfig> config = ConfigFromFlags(settings);
+  if (line->result == CommandLineResult::kAnswer) return Print(line->answer);
+  loader.SetCommandLine(*line);
+  absl::StatusOr<DaemonConfig> config = loader.Load();
   if (!config.ok()) return CannotRun(config.status());
+  if (config->check_config) {
+    return Print(absl::StrCat(config->config_file, " is valid\n"));
+  }
   SetLogLevel(config->log_level);
   if (absl::Status enough = PrepareDescriptors(config->worker_count);
       !enough.ok()) {

@@ -8,18 +8,15 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "echo/base/logging.h"
 #include "echo/control/control_error.h"
+#include "echo/control/listener_id.h"
 #include "echo/event/post_at_end.h"
 #include "echo/session/listener_stats.h"
 
 namespace echod {
 namespace {
-
-constexpr std::size_t kLongestId = 63;
 
 // Connections of every generation.
 constexpr std::int64_t kAllGenerations =
@@ -30,19 +27,6 @@ absl::Status ListenerNotFound(const std::string& id) {
       absl::StatusCode::kNotFound,
       absl::StrCat("there is no listener '", id, "'"),
       {.reason = "LISTENER_NOT_FOUND", .field = "", .errno_name = ""});
-}
-
-absl::Status CheckId(absl::string_view id) {
-  const bool valid =
-      !id.empty() && id.size() <= kLongestId && absl::ascii_islower(id[0]) &&
-      id.back() != '-' && std::all_of(id.begin(), id.end(), [](char c) {
-        return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-      });
-  if (valid) return absl::OkStatus();
-  return InvalidFieldError(
-      "id", absl::StrCat("choose 1 to ", kLongestId,
-                         " lower-case letters, digits and hyphens, of which "
-                         "the first is a letter and the last is no hyphen"));
 }
 
 }  // namespace
@@ -60,7 +44,8 @@ ListenerRegistry::ListenerRegistry(
 absl::StatusOr<Listener::Plan> ListenerRegistry::CheckCreation(
     const ListenerCreation& creation) const {
   if (frozen_) return ServerDrainingError();
-  if (absl::Status valid = CheckId(creation.id); !valid.ok()) return valid;
+  if (absl::Status valid = CheckListenerId(creation.id); !valid.ok())
+    return valid;
   const auto taken = listeners_.find(creation.id);
   if (taken != listeners_.end()) {
     return ControlError(
