@@ -50,12 +50,16 @@ class AdminServerTest : public ::testing::Test {
     data_plane_.server.info = {.start_time = absl::FromUnixSeconds(1000),
                                .state = ServerInfo::State::kServing,
                                .worker_count = 3};
-    auto started =
-        AdminServer::Start({.address = "127.0.0.1:0",
-                            .description = {.version = "1.2.3",
-                                            .hostname = "here",
-                                            .config = {{"mode", "line"}}}},
-                           data_plane_.AsDataPlane());
+    auto started = AdminServer::Start(
+        {.address = "127.0.0.1:0",
+         .description = {.version = "1.2.3",
+                         .hostname = "here",
+                         .config =
+                             [] {
+                               return ServerConfig{.flags = {{"mode", "line"}},
+                                                   .running = "mode: line\n"};
+                             }}},
+        data_plane_.AsDataPlane());
     EXPECT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
     channel_ = grpc::CreateChannel(server_->bound_address(),
@@ -120,6 +124,7 @@ TEST_F(AdminServerTest, DescribesTheServer) {
   EXPECT_EQ(server.version(), "1.2.3");
   EXPECT_EQ(server.hostname(), "here");
   EXPECT_EQ(server.config().at("mode"), "line");
+  EXPECT_EQ(server.running_config(), "mode: line\n");
   EXPECT_EQ(server.start_time().seconds(), 1000);
   EXPECT_EQ(server.worker_count(), 3);
   EXPECT_EQ(server.state(), admin::v1::Server::STATE_SERVING);

@@ -85,8 +85,11 @@ admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   server.set_worker_count(info.worker_count);
   server.set_pid(getpid());
   server.set_hostname(description_.hostname);
-  server.mutable_config()->insert(description_.config.begin(),
-                                  description_.config.end());
+  if (description_.config) {
+    ServerConfig config = description_.config();
+    server.mutable_config()->insert(config.flags.begin(), config.flags.end());
+    server.set_running_config(std::move(config.running));
+  }
   return server;
 }
 

@@ -5,6 +5,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,11 +24,18 @@
 
 namespace echod {
 
+// The configuration at one moment.
+struct ServerConfig {
+  std::map<std::string, std::string> flags;  // by name
+  std::string running;                       // the text of a configuration file
+};
+
 // What GetServer reports besides what the data plane knows.
 struct ServerDescription {
   std::string version;
   std::string hostname;
-  std::map<std::string, std::string> config;  // flags by name
+  // Called on any thread; may be empty.
+  std::function<ServerConfig()> config;
 };
 
 // The admin API: translates requests for the DataPlane, and its answers back.

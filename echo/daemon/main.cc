@@ -19,12 +19,15 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "admin/server/admin_server.h"
+#include "admin/service/admin_service.h"
 #include "echo/base/clock.h"
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
 #include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
+#include "echo/config/running_config.h"
+#include "echo/control/listener_control.h"
 #include "echo/daemon/config_loader.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/hangup_signal.h"
@@ -117,7 +120,7 @@ class Daemon {
         {.address = config_.admin_address,
          .description = {.version = kVersion,
                          .hostname = Hostname(),
-                         .config = config_.flags},
+                         .config = [this] { return Config(); }},
          .listener = {.on_failed =
                           [this] {
                             loop_->Post([this] { OnAdminFailed(); });
@@ -183,6 +186,13 @@ class Daemon {
     };
     options.on_stopped = [this] { loop_->Stop(); };
     return options;
+  }
+
+  // The configuration as it is now. Thread-safe.
+  ServerConfig Config() const {
+    return {
+        .flags = config_.flags,
+        .running = RunningConfigText(config_.flags, server_.ListListeners())};
   }
 
   BoundAddresses Addresses() const {

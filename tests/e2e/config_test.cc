@@ -7,9 +7,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/support/server_process.h"
@@ -37,6 +40,13 @@ admin::v1::ListListenersResponse Listeners(AdminClient& admin) {
   return listeners;
 }
 
+admin::v1::Server Described(AdminClient& admin) {
+  admin::v1::Server server;
+  admin.Call(&AdminClient::Stub::GetServer, admin::v1::GetServerRequest(),
+             &server);
+  return server;
+}
+
 TEST(ConfigTest, HoldsFlagsAndListeners) {
   const std::string file = FileOf(R"(
 # The flags below the address and the port file are the test's.
@@ -56,11 +66,7 @@ listeners:
   // --listen adds the listener that the test's process waits for.
   const ServerProcess server({absl::StrCat("--config=", file)});
   AdminClient admin(server);
-  admin::v1::Server described;
-  ASSERT_TRUE(admin
-                  .Call(&AdminClient::Stub::GetServer,
-                        admin::v1::GetServerRequest(), &described)
-                  .ok());
+  const admin::v1::Server described = Described(admin);
   EXPECT_EQ(described.worker_count(), 2);
   EXPECT_EQ(described.config().at("workers"), "2");
   EXPECT_EQ(described.config().at("config"), file);
@@ -117,6 +123,86 @@ TEST(ConfigTest, MistakesAreReportedAllAtOnceBeforeAnythingStarts) {
               "the last is no hyphen\n");
     EXPECT_FALSE(std::ifstream(ports).good());
   }
+}
+
+// What of the listeners a configuration holds.
+std::vector<std::string> Configured(AdminClient& admin) {
+  std::vector<std::string> configured;
+  const admin::v1::ListListenersResponse listed = Listeners(admin);
+  for (admin::v1::Listener listener : listed.listeners()) {
+    for (const char* field : {"bound_port", "create_time", "update_time",
+                              "generation", "source", "etag"}) {
+      listener.GetReflection()->ClearField(
+          &listener, listener.GetDescriptor()->FindFieldByName(field));
+    }
+    configured.push_back(listener.ShortDebugString());
+  }
+  return configured;
+}
+
+TEST(ConfigTest, TheRunningConfigurationStartsTheSameServer) {
+  const std::string first = FileOf(R"(
+workers: 2
+drain_timeout: 20s
+listeners:
+  - {name: default, address: 127.0.0.1, port: 0}
+  - {name: gone, address: 127.0.0.1, port: 0}
+  - {name: kept, address: 127.0.0.1, port: 0, mode: raw}
+)");
+  std::vector<std::string> wanted;
+  std::string dump;
+  {
+    ServerProcess server(
+        {.flags = {absl::StrCat("--config=", first)}, .with_listen = false});
+    AdminClient admin(server);
+    admin::v1::Listener ignored;
+    admin::v1::CreateListenerRequest create;
+    create.set_listener_id("added");
+    create.mutable_listener()->set_address("::1");
+    create.mutable_listener()->set_port(0);
+    create.mutable_listener()->set_max_connections_per_address(3);
+    create.mutable_listener()->mutable_idle_timeout()->set_nanos(1'500'000);
+    ASSERT_TRUE(
+        admin.Call(&AdminClient::Stub::CreateListener, create, &ignored).ok());
+    admin::v1::DeleteListenerRequest deletion;
+    deletion.set_name("listeners/gone");
+    ASSERT_TRUE(
+        admin.Call(&AdminClient::Stub::DeleteListener, deletion, &ignored)
+            .ok());
+    admin::v1::UpdateListenerRequest update;
+    update.mutable_listener()->set_name("listeners/default");
+    update.mutable_listener()->set_port(server.echo_address().port());
+    update.mutable_listener()->set_mode(admin::v1::Listener::MODE_RAW);
+    update.mutable_listener()->set_max_line_bytes(99);
+    ASSERT_TRUE(
+        admin.Call(&AdminClient::Stub::UpdateListener, update, &ignored).ok());
+    wanted = Configured(admin);
+    ASSERT_EQ(wanted.size(), 3u);
+    dump = Described(admin).running_config();
+    server.Signal(SIGTERM);
+    EXPECT_EQ(server.WaitForExit(), 0);
+  }
+  const std::string second = FileOf(dump);
+  const Finished checked =
+      RunEchod({"--check_config", absl::StrCat("--config=", second)});
+  EXPECT_EQ(checked.exit_status, 0) << checked.err << dump;
+  const ServerProcess server(
+      {.flags = {absl::StrCat("--config=", second)}, .with_listen = false});
+  AdminClient admin(server);
+  EXPECT_EQ(Configured(admin), wanted) << dump;
+  EXPECT_EQ(Described(admin).worker_count(), 2);
+  EXPECT_EQ(Described(admin).config().at("drain_timeout"), "20s");
+  // The test chooses these two by flags.
+  const auto without_own = [](const std::string& text) {
+    std::vector<std::string> lines = absl::StrSplit(text, '\n');
+    lines.erase(std::remove_if(lines.begin(), lines.end(),
+                               [](const std::string& line) {
+                                 return absl::StartsWith(line, "port_file:");
+                               }),
+                lines.end());
+    return lines;
+  };
+  EXPECT_EQ(without_own(Described(admin).running_config()), without_own(dump));
 }
 
 TEST(ConfigTest, ChecksWithoutStarting) {

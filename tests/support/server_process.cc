@@ -162,9 +162,9 @@ ServerProcess::ServerProcess(const Options& options)
               0);
   std::vector<std::string> words = options.wrapper;
   words.push_back(InWorkspace(options.program));
-  std::vector<std::string> flags = {"--listen=127.0.0.1:0",
-                                    "--admin_address=127.0.0.1:0",
+  std::vector<std::string> flags = {"--admin_address=127.0.0.1:0",
                                     absl::StrCat("--port_file=", port_file_)};
+  if (options.with_listen) flags.emplace_back("--listen=127.0.0.1:0");
   SetFlags(flags, options.flags);
   words.insert(words.end(), flags.begin(), flags.end());
   pid_ = Spawn(words, [&] {

@@ -53,9 +53,10 @@ class ServerProcess {
     std::vector<std::string>
         wrapper;   // a command to run it under, such as a tracer
     int cpu = -1;  // the only CPU to use; -1: any
-    std::uint64_t descriptor_limit = 0;      // RLIMIT_NOFILE; 0: unchanged
-    bool without_ipv6 = false;               // as on a host without IPv6
-    bool may_fail = false;                   // see started()
+    std::uint64_t descriptor_limit = 0;  // RLIMIT_NOFILE; 0: unchanged
+    bool without_ipv6 = false;           // as on a host without IPv6
+    bool may_fail = false;               // see started()
+    bool with_listen = true;  // false: it listens where its --config says
     std::function<void()> in_child = [] {};  // runs before the program
   };
 
