@@ -14,6 +14,7 @@ readonly PACKAGES=(
   # Libraries and code generators
   libabsl-dev libbenchmark-dev libevent-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev libyaml-dev libzstd-dev nlohmann-json3-dev
+  libprotobuf-dev libspdlog-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
   python3 python3-yaml umoci
@@ -75,6 +76,8 @@ missing_parts() {
   done
   for part in absl_any_invocable absl_status benchmark gmock gtest grpc++ \
     libevent_core libevent_extra libzstd nlohmann_json protobuf spdlog yaml-0.1; do
+    libevent_core libevent_extra libzstd nlohmann_json prometheus-cpp-core protobuf \
+    spdlog; do
     pkg-config --exists "${part}" 2>/dev/null ||
       echo "the development files of ${part} (as seen by pkg-config)"
   done
@@ -98,6 +101,8 @@ bazel_is_7() { [[ "$(bazel --version 2>/dev/null)" == 'bazel '[7-9]* ]]; }
 libraries_fingerprint() {
   {
     pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json protobuf spdlog yaml-0.1 absl_base
+    pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json \
+      prometheus-cpp-core protobuf spdlog absl_base
     dpkg-query -W -f='${Package} ${Version}\n' "${PACKAGES[@]}" 2>/dev/null || true
   } | cksum | cut -d' ' -f1
 }

@@ -50,6 +50,11 @@ def system_repositories():
         modules = ["yaml-0.1"],
     )
     system_library(
+        name = "com_github_jupp0r_prometheus_cpp",
+        build_file = "//bazel/system:prometheus_cpp.BUILD.tpl",
+        modules = ["prometheus-cpp-core"],
+    )
+    system_library(
         name = "com_google_googletest",
         build_file = "//bazel/system:googletest.BUILD.tpl",
         modules = ["gmock", "gtest", "gtest_main"],
