@@ -6,6 +6,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
+#include <event2/http.h>
 
 #include <memory>
 
@@ -26,10 +27,15 @@ struct EventDeleter {
 struct BuffereventDeleter {
   void operator()(bufferevent* bev) const { bufferevent_free(bev); }
 };
+// Closes its connections and listening sockets.
+struct EvhttpDeleter {
+  void operator()(evhttp* http) const { evhttp_free(http); }
+};
 
 using EventBasePtr = std::unique_ptr<event_base, EventBaseDeleter>;
 using EventPtr = std::unique_ptr<event, EventDeleter>;
 using BuffereventPtr = std::unique_ptr<bufferevent, BuffereventDeleter>;
+using EvhttpPtr = std::unique_ptr<evhttp, EvhttpDeleter>;
 
 // An EventLoop's base serves what is urgent (timers, signals, posted closures)
 // before anything else that is ready. libevent gives new events the ordinary
