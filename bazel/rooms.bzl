@@ -24,6 +24,11 @@ ROOMS = {
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
     "echo/daemon": ["admin/server", "echo/base", "echo/config", "echo/control", "echo/event", "echo/server"],
+    "admin/http": ["admin/transport", "echo/base", "echo/control", "echo/event", "echo/net"],
+    "admin/service": ["admin/transport", "echo/base", "echo/control", "proto"],
+    "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
+    # The composition root.
+    "echo/daemon": ["admin/http", "admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
     # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
     "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],

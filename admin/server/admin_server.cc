@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   if (admin->server_ == nullptr) {
     return absl::InternalError("gRPC cannot start its server");
   }
-  admin->SetServing(false);
+  admin->SetServing("echod is starting");
   absl::StatusOr<std::unique_ptr<AdminListener>> listener =
       AdminListener::Start(
           options.address, options.listener, admin->counters_, SystemClock(),
@@ -126,7 +126,10 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
 
 AdminServer::~AdminServer() { Shutdown(absl::ZeroDuration()); }
 
-void AdminServer::SetServing(bool serving) {
+void AdminServer::SetServing(const std::string& problem) {
+  const bool serving = problem.empty();
+  // First, so that nobody who has seen gRPC's change sees the old state.
+  health_.SetNotReady(problem);
   grpc::HealthCheckServiceInterface* const health =
       server_->GetHealthCheckService();
   health->SetServingStatus(

@@ -19,6 +19,7 @@
 #include "admin/service/answer_thread.h"
 #include "admin/transport/admin_counters.h"
 #include "admin/transport/admin_listener.h"
+#include "admin/transport/health_state.h"
 #include "echo/base/mutex.h"
 #include "echo/control/data_plane.h"
 
@@ -62,14 +63,19 @@ class AdminServer {
 
   // Makes health checks answer SERVING, for "" and for the admin service. Calls
   // gRPC, so do not call it on a loop that echoes.
-  void StartServing() { SetServing(true); }
+  void StartServing() { SetServing(""); }
 
   // Makes health checks answer NOT_SERVING soon: before the answer to any RPC
-  // whose Reply is given after this call. Returns immediately, so loops may
-  // call it.
-  void StopServing() {
-    answers_->Post([this] { SetServing(false); });
+  // whose Reply is given after this call. `why` is for people. Returns
+  // immediately, so loops may call it.
+  void StopServing(std::string why) {
+    answers_->Post([this, why = std::move(why)] { SetServing(why); });
   }
+
+  // What health checks answer: changes together with gRPC's health service.
+  HealthState& health() { return health_; }
+
+  const AdminCounters& counters() const { return counters_; }
 
   // Ends the streams, then shuts the server down: after `timeout`, unfinished
   // RPCs lose their connections. Blocks until done; may be called again. gRPC
@@ -80,9 +86,11 @@ class AdminServer {
  private:
   AdminServer(DataPlane data_plane, AdminServerOptions& options,
               std::unique_ptr<AnswerThread> answers);
-  void SetServing(bool serving);
+  // Empty: serving; otherwise, why not.
+  void SetServing(const std::string& problem);
 
   AdminCounters counters_;
+  HealthState health_;
   const std::unique_ptr<AnswerThread> answers_;
   AdminService service_;  // uses both
   IntrospectionService introspection_;

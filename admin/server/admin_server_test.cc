@@ -299,9 +299,12 @@ TEST_F(AdminServerTest, HealthFollowsStartAndStopServing) {
     EXPECT_EQ(Health(service), HealthCheckResponse::NOT_SERVING);
     server_->StartServing();
     EXPECT_EQ(Health(service), HealthCheckResponse::SERVING);
-    server_->StopServing();
+    EXPECT_EQ(server_->health().Read().ready, "");
+    server_->StopServing("out of echo");
     EXPECT_TRUE(Eventually(
         [&] { return Health(service) == HealthCheckResponse::NOT_SERVING; }));
+    EXPECT_TRUE(Eventually(
+        [&] { return server_->health().Read().ready == "out of echo"; }));
   }
 }
 
@@ -368,7 +371,7 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&server] {
         server.Shutdown(absl::Seconds(1));
-        server.StopServing();
+        server.StopServing("stopping");
         EXPECT_NE(server.bound_address(), "");
       });
     }

@@ -75,6 +75,11 @@ ABSL_FLAG(std::string, admin_address, "127.0.0.1:9901",
           "Address and port of the gRPC admin service, in the format of "
           "--listen. It asks for no credentials: keep it on loopback or on a "
           "trusted network. Default: 127.0.0.1:9901.");
+ABSL_FLAG(std::string, http_address, "",
+          "Address and port of /metrics, /livez and /readyz over HTTP, in the "
+          "format of --listen, such as 127.0.0.1:9902. It asks for no "
+          "credentials: keep it on loopback or on a trusted network. Default: "
+          "none.");
 ABSL_FLAG(echod::LogLevel, log_level, echod::LogLevel::kInfo,
           "The lowest level that is logged to standard error: debug, info, "
           "warning, error or off. Default: info.");
@@ -116,6 +121,14 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
       SocketAddress::ParseListen(absl::GetFlag(FLAGS_admin_address));
   if (!admin.ok()) return BadFlag("admin_address", admin.status().message());
   config.admin_address = admin->ToString();
+
+  if (const std::string http = absl::GetFlag(FLAGS_http_address);
+      !http.empty()) {
+    const absl::StatusOr<SocketAddress> parsed =
+        SocketAddress::ParseListen(http);
+    if (!parsed.ok()) return BadFlag("http_address", parsed.status().message());
+    config.http_address = parsed->ToString();
+  }
 
   if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
     return BadFlag(GetErrorDetail(valid).field, valid.message());

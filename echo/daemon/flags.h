@@ -25,6 +25,7 @@ struct DaemonConfig {
   absl::Duration drain_grace_period;
   absl::Duration drain_timeout;
   std::string admin_address;  // address:port
+  std::string http_address;   // likewise; empty: none
   std::string port_file;      // empty: none
   std::string config_file;    // empty: none
   bool check_config = false;

@@ -18,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "admin/http/metrics_server.h"
 #include "admin/server/admin_server.h"
 #include "admin/service/admin_service.h"
 #include "echo/base/clock.h"
@@ -48,6 +49,9 @@ constexpr int kExitCannotRun = 2;
 // How long RPCs may take to end after the data plane has stopped.
 constexpr absl::Duration kAdminShutdownTimeout = absl::Seconds(1);
 
+// How long HTTP clients may take to read the last answers.
+constexpr absl::Duration kHttpFlushTimeout = absl::Milliseconds(500);
+
 // How long after its deadline the process exits by force.
 constexpr absl::Duration kEndMargin = absl::Seconds(2);
 
@@ -75,12 +79,13 @@ int Print(const std::string& answer) {
 // takes one. An error if there are too few even to run, because the limit is
 // low or many were inherited: in that case libraries report nothing useful, or
 // abort.
-absl::Status PrepareDescriptors(int workers) {
+absl::Status PrepareDescriptors(int workers, bool http) {
   constexpr int kForWorker = 5;
+  constexpr int kForHttp = 7;
   constexpr int kForTheRest = 31;  // the streams and signals have theirs
   RaiseDescriptorLimit();
   return CheckDescriptors(
-      kForTheRest + kForWorker * workers,
+      kForTheRest + kForWorker * workers + (http ? kForHttp : 0),
       absl::StrCat(workers, workers == 1 ? " worker" : " workers",
                    " (--workers) and the rest"));
 }
@@ -123,7 +128,9 @@ class Daemon {
                          .config = [this] { return Config(); }},
          .listener = {.on_failed =
                           [this] {
-                            loop_->Post([this] { OnAdminFailed(); });
+                            loop_->Post([this] {
+                              OnAdminFailed("the gRPC admin service failed");
+                            });
                           }}},
         {.listeners = server_, .connections = server_, .server = server_});
     if (!admin.ok()) {
@@ -133,6 +140,9 @@ class Daemon {
           absl::StrCat("flag --admin_address: ", admin.status().message()));
     }
     admin_ = *std::move(admin);
+    if (!config_.http_address.empty()) {
+      if (absl::Status started = StartHttp(); !started.ok()) return started;
+    }
     admin_->StartServing();
     if (!config_.port_file.empty()) {
       if (absl::Status told = StartPortFile(); !told.ok()) return told;
@@ -143,6 +153,10 @@ class Daemon {
     }
     LogInfo(
         absl::StrCat("the admin service accepts on ", admin_->bound_address()));
+    if (metrics_ != nullptr) {
+      LogInfo(absl::StrCat("the HTTP server accepts on ",
+                           metrics_->bound_address()));
+    }
     return absl::OkStatus();
   }
 
@@ -152,7 +166,9 @@ class Daemon {
     if (!ended.ok()) {
       LogError(absl::StrCat("the main loop failed: ", ended.message(),
                             "; resetting all connections and exiting"));
-      admin_->StopServing();
+      admin_->health().SetFailed(
+          absl::StrCat("the main loop failed: ", ended.message()));
+      admin_->StopServing("the main loop failed");
       server_.StopNow();
     }
     const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
@@ -161,6 +177,7 @@ class Daemon {
                     clean ? 0 : kExitCutOff);
     // Last, so that operators can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
+    if (metrics_ != nullptr) metrics_->Stop(kHttpFlushTimeout);
     LogInfo(
         server_.DrainedCleanly()
             ? "stopped: every connection was drained"
@@ -182,7 +199,10 @@ class Daemon {
     };
     options.on_draining = [this](absl::Duration longest) {
       EndByForceAfter(longest + kEndMargin, kExitCutOff);
-      admin_->StopServing();
+      admin_->StopServing("echod is draining");
+    };
+    options.on_worker_failed = [this](const std::string& what) {
+      admin_->health().SetFailed(what);
     };
     options.on_stopped = [this] { loop_->Stop(); };
     return options;
@@ -198,10 +218,30 @@ class Daemon {
   BoundAddresses Addresses() const {
     BoundAddresses bound;
     bound.admin = admin_->bound_address();
+    if (metrics_ != nullptr) bound.http = metrics_->bound_address();
     for (const ListenerInfo& listener : server_.ListListeners()) {
       bound.listeners[listener.id] = listener.bound_address;
     }
     return bound;
+  }
+
+  absl::Status StartHttp() {
+    auto metrics = MetricsServer::Start(
+        {.address = config_.http_address,
+         .version = kVersion,
+         .on_failed =
+             [this] {
+               loop_->Post([this] { OnAdminFailed("the HTTP server failed"); });
+             }},
+        server_, admin_->counters(), admin_->health());
+    if (!metrics.ok()) {
+      if (absl::IsResourceExhausted(metrics.status())) return metrics.status();
+      return absl::Status(
+          metrics.status().code(),
+          absl::StrCat("flag --http_address: ", metrics.status().message()));
+    }
+    metrics_ = *std::move(metrics);
+    return absl::OkStatus();
   }
 
   // Publishes the bound addresses, and from now on each change of them.
@@ -232,8 +272,9 @@ class Daemon {
 
   // Health checks go unanswered from now on, so an orchestrator is about to
   // kill the process; it drains first.
-  void OnAdminFailed() {
+  void OnAdminFailed(const char* what) {
     admin_failed_ = true;
+    admin_->health().SetFailed(what);
     server_.BeginDrain({});
   }
 
@@ -249,7 +290,8 @@ class Daemon {
   std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
   EchoServer server_;
   bool admin_failed_ = false;
-  std::unique_ptr<AdminServer> admin_;  // uses server_; destroyed first
+  std::unique_ptr<AdminServer> admin_;      // uses server_; destroyed first
+  std::unique_ptr<MetricsServer> metrics_;  // uses both; null: no HTTP
 };
 
 int Main(int argc, char** argv) {
@@ -278,7 +320,8 @@ int Main(int argc, char** argv) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
   }
   SetLogLevel(config->log_level);
-  if (absl::Status enough = PrepareDescriptors(config->worker_count);
+  if (absl::Status enough = PrepareDescriptors(config->worker_count,
+                                               !config->http_address.empty());
       !enough.ok()) {
     return CannotRun(enough);
   }

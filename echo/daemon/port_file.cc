@@ -28,6 +28,7 @@ std::string ToJson(const BoundAddresses& bound) {
   nlohmann::ordered_json json;
   json["listeners"] = bound.listeners;
   json["admin"] = bound.admin;
+  if (!bound.http.empty()) json["http"] = bound.http;
   return json.dump() + "\n";
 }
 

@@ -14,10 +14,12 @@ namespace echod {
 struct BoundAddresses {
   std::map<std::string, std::string> listeners;  // by listener id
   std::string admin;
+  std::string http;  // empty: none
 };
 
 // Writes `bound` to `path` as JSON, one line:
 //   {"listeners": {"default": "127.0.0.1:41234"}, "admin": "127.0.0.1:9901"}
+// and "http", if there is such an address.
 //
 // Follows symbolic links. A regular file is replaced atomically, by a rename of
 // a temporary file beside it, so readers see either the old or the new content.

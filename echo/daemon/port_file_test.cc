@@ -56,6 +56,12 @@ TEST_F(PortFileTest, IsJsonOfTheDocumentedShape) {
           {"admin", "127.0.0.1:3"}}));
 }
 
+TEST_F(PortFileTest, HasAnHttpAddressIfThereIsOne) {
+  ASSERT_TRUE(WritePortFile(path_, {.admin = "a", .http = "b"}).ok());
+  EXPECT_EQ(ReadFile(path_),
+            "{\"listeners\":{},\"admin\":\"a\",\"http\":\"b\"}\n");
+}
+
 TEST_F(PortFileTest, ReplacesTheOneBeforeAndLeavesNothingBeside) {
   ASSERT_TRUE(WritePortFile(path_, {.admin = "old"}).ok());
   ASSERT_TRUE(WritePortFile(path_, {.admin = "new"}).ok());

@@ -46,6 +46,9 @@ struct EchoServerOptions {
   // Called when a drain begins, and again when the connections begin to drain.
   // The drain ends within `longest` of the call.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
+  // Called when a worker has failed, before the drain that follows, with a
+  // description.
+  absl::AnyInvocable<void(const std::string&)> on_worker_failed;
   absl::AnyInvocable<void()> on_stopped;  // the workers have ended
 };
 

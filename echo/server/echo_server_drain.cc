@@ -101,9 +101,12 @@ void EchoServer::OnDrainStep() {
 
 void EchoServer::OnWorkerFailed(int index, const absl::Status& failure) {
   worker_failed_ = true;
-  LogError(absl::StrCat(
-      "worker ", index, " failed: ", failure.message(),
-      "; its connections are reset, the others drain, and echod exits"));
+  const std::string what =
+      absl::StrCat("worker ", index, " failed: ", failure.message(),
+                   "; its connections are reset, the others drain, and echod "
+                   "exits");
+  LogError(what);
+  if (options_.on_worker_failed) options_.on_worker_failed(what);
   BeginDrain({});
 }
 

@@ -84,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--drain_timeout=-1s"}, "--drain_timeout"},
         Case{{"--drain_grace_period=-1s"}, "--drain_grace_period"},
         Case{{"--admin_address=9901"}, "--admin_address"},
+        Case{{"--http_address=9902"}, "--http_address"},
         Case{{"--log_level=loud"}, "--log_level"}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -92,6 +93,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--listen=192.0.2.1:0"}, "--listen"},
         Case{{"--listen=127.0.0.1:0", "--admin_address=192.0.2.1:0"},
              "--admin_address"},
+        Case{{"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
+              "--http_address=192.0.2.1:0"},
+             "--http_address"},
         Case{{"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
               "--port_file=/nowhere/ports.json"},
              "--port_file"}));
@@ -112,6 +116,13 @@ TEST(StartupTest, ATakenPortIsAnError) {
   EXPECT_EQ(Lines(admin.err), 1) << admin.err;
   EXPECT_NE(admin.err.find(server.admin_address()), std::string::npos)
       << admin.err;
+
+  const Finished http =
+      RunEchod({"--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
+                absl::StrCat("--http_address=", server.admin_address())});
+  EXPECT_EQ(http.exit_status, 2);
+  EXPECT_EQ(Lines(http.err), 1) << http.err;
+  EXPECT_NE(http.err.find("--http_address"), std::string::npos) << http.err;
 }
 
 TEST(StartupTest, TooFewDescriptorsAreAnError) {
@@ -137,14 +148,15 @@ std::string ReadFile(const std::string& path) {
 TEST(StartupTest, TooManyInheritedDescriptorsAreAnError) {
   constexpr int kLimit = 256;
   for (int left = 1; left < 24; ++left) {
-    const Finished finished = RunEchod(
-        {"--workers=2", "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0"},
-        [left] {
-          testing::LimitDescriptors(kLimit);
-          for (int fd = STDERR_FILENO + 1; fd < kLimit - left; ++fd) {
-            dup2(STDIN_FILENO, fd);
-          }
-        });
+    const Finished finished =
+        RunEchod({"--workers=2", "--listen=127.0.0.1:0",
+                  "--admin_address=127.0.0.1:0", "--http_address=127.0.0.1:0"},
+                 [left] {
+                   testing::LimitDescriptors(kLimit);
+                   for (int fd = STDERR_FILENO + 1; fd < kLimit - left; ++fd) {
+                     dup2(STDIN_FILENO, fd);
+                   }
+                 });
     EXPECT_EQ(finished.exit_status, 2) << left;
     EXPECT_EQ(Lines(finished.err), 1) << finished.err;
     EXPECT_NE(finished.err.find("ulimit -n"), std::string::npos)

@@ -186,7 +186,11 @@ ServerProcess::ServerProcess(const Options& options)
   ECHOD_CHECK(poll(waits, 2, kStartTimeoutMs) > 0);
   started_ = waits[0].revents != 0;
   ECHOD_CHECK(started_ || options.may_fail);
-  if (started_) admin_address_ = ReadPortFile(port_file_)["admin"];
+  if (started_) {
+    const nlohmann::json ports = ReadPortFile(port_file_);
+    admin_address_ = ports["admin"];
+    http_address_ = ports.value("http", "");
+  }
 }
 
 ServerProcess::~ServerProcess() {

@@ -74,6 +74,8 @@ class ServerProcess {
   // Read from the current port file.
   SocketAddress echo_address(const std::string& listener = "default") const;
   const std::string& admin_address() const { return admin_address_; }
+  // Empty without --http_address.
+  const std::string& http_address() const { return http_address_; }
   const std::string& port_file() const { return port_file_; }
 
   TcpClient Connect(const TcpClient::Options& options = {}) const;
@@ -92,6 +94,7 @@ class ServerProcess {
   const std::string directory_;  // deleted by the destructor
   const std::string port_file_;
   std::string admin_address_;
+  std::string http_address_;
   bool started_ = false;
   pid_t pid_ = -1;
   UniqueFd pid_fd_;
