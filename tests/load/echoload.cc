@@ -26,6 +26,7 @@
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/socket_address.h"
+#include "tests/load/hgrm.h"
 #include "tests/load/load_options.h"
 #include "tests/load/load_run.h"
 #include "tests/load/report.h"
@@ -253,7 +254,7 @@ int Main(int argc, char** argv) {
   if (!result.ok()) return CannotRun(result.status());
   if (!hgrm.empty()) {
     std::ofstream file(hgrm);
-    result->latencies.WriteHgrm(file);
+    WriteHgrm(result->latencies, file);
     if (!file.flush()) {
       return CannotRun(absl::DataLossError(
           absl::StrCat("cannot write all of ", hgrm, "; is the disk full?")));

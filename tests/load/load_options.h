@@ -10,8 +10,9 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "echo/base/histogram.h"
 #include "echo/base/socket_address.h"
-#include "tests/load/latency_histogram.h"
+#include "tests/load/hgrm.h"
 #include "tests/load/script.h"
 
 namespace echod::load {
@@ -114,7 +115,7 @@ struct LoadResult {
   LoadCounts counts;  // of the measured part
   // Of all requests that were due in the measured part. A request that was not
   // answered, or not even sent, counts with the time until the run ended.
-  LatencyHistogram latencies;
+  Histogram latencies{kLatencyBuckets};
   absl::Duration cpu_time;      // of the load's threads, in that part
   LoadCounts whole;             // from the first connection to the last
   std::int64_t unanswered = 0;  // requests sent without a complete answer

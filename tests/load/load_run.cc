@@ -64,7 +64,7 @@ class Run {
     End();
     for (const auto& thread : threads_) {
       result.counts = result.counts + thread->measured_counts();
-      result.latencies.Add(thread->latencies());
+      result.latencies += thread->latencies();
       result.cpu_time += thread->cpu_time();
       result.unanswered += thread->unanswered();
       result.unsent += thread->unsent();

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "echo/base/histogram.h"
 #include "echo/base/relaxed_counter.h"
 #include "echo/base/unique_fd.h"
 #include "tests/load/load_connection.h"
@@ -59,7 +60,7 @@ class LoadThread {
 
   // After joining: counters, CPU time and latencies of the measured part.
   const LoadCounts& measured_counts() const { return measured_counts_; }
-  const LatencyHistogram& latencies() const { return latencies_; }
+  const Histogram& latencies() const { return latencies_; }
   absl::Duration cpu_time() const { return cpu_time_; }
   std::int64_t unanswered() const { return unanswered_; }
   std::int64_t unsent() const { return unsent_; }
@@ -149,7 +150,7 @@ class LoadThread {
   std::int64_t reconnects_ = 0;      // due so far
   Clock end_by_ = 0;                 // kEnding: when to stop waiting
   std::vector<char> buffer_;
-  LatencyHistogram latencies_;
+  Histogram latencies_{kLatencyBuckets};
   LoadCounts counts_before_;
   LoadCounts measured_counts_;
   absl::Duration cpu_time_;
