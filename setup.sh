@@ -75,9 +75,8 @@ missing_parts() {
     command -v "${part}" >/dev/null || echo "the program ${part}"
   done
   for part in absl_any_invocable absl_status benchmark gmock gtest grpc++ \
-    libevent_core libevent_extra libzstd nlohmann_json protobuf spdlog yaml-0.1; do
     libevent_core libevent_extra libzstd nlohmann_json prometheus-cpp-core protobuf \
-    spdlog; do
+    spdlog yaml-0.1; do
     pkg-config --exists "${part}" 2>/dev/null ||
       echo "the development files of ${part} (as seen by pkg-config)"
   done
@@ -100,9 +99,8 @@ bazel_is_7() { [[ "$(bazel --version 2>/dev/null)" == 'bazel '[7-9]* ]]; }
 # Changes with the libraries, so that Bazel runs pkg-config again.
 libraries_fingerprint() {
   {
-    pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json protobuf spdlog yaml-0.1 absl_base
     pkg-config --modversion benchmark gmock grpc++ libevent_core nlohmann_json \
-      prometheus-cpp-core protobuf spdlog absl_base
+      prometheus-cpp-core protobuf spdlog yaml-0.1 absl_base
     dpkg-query -W -f='${Package} ${Version}\n' "${PACKAGES[@]}" 2>/dev/null || true
   } | cksum | cut -d' ' -f1
 }

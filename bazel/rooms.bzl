@@ -11,8 +11,8 @@ ROOMS = {
     # Data plane.
     "echo/base": [],
     "echo/control": ["echo/base"],
-    "echo/filter": ["echo/base", "echo/control"],
     "echo/config": ["echo/base", "echo/control"],
+    "echo/filter": ["echo/base", "echo/control"],
     "echo/event": ["echo/base"],
     "echo/net": ["echo/base", "echo/control", "echo/event"],
     "echo/protocol": ["echo/base", "echo/control"],
@@ -20,15 +20,11 @@ ROOMS = {
     "echo/server": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/session"],
     # Admin plane.
     "admin/transport": ["echo/base", "echo/control", "echo/event", "echo/net"],
+    "admin/http": ["admin/transport", "echo/base", "echo/control", "echo/event", "echo/net"],
     "admin/service": ["admin/transport", "echo/base", "echo/control", "echo/filter", "proto"],
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
-    "echo/daemon": ["admin/server", "echo/base", "echo/config", "echo/control", "echo/event", "echo/server"],
-    "admin/http": ["admin/transport", "echo/base", "echo/control", "echo/event", "echo/net"],
-    "admin/service": ["admin/transport", "echo/base", "echo/control", "proto"],
-    "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
-    # The composition root.
-    "echo/daemon": ["admin/http", "admin/server", "echo/base", "echo/control", "echo/event", "echo/server"],
+    "echo/daemon": ["admin/http", "admin/server", "admin/service", "echo/base", "echo/config", "echo/control", "echo/event", "echo/server"],
     # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
     "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],

@@ -110,7 +110,7 @@ ListenerInfo ListenerRegistry::ApplyCreate(Creation creation,
           .on_accept =
               [this](Listener& from, Listener::Accepted accepted) {
                 callbacks_.on_accept({.listener = from.handle(),
-                                      .stats = from.stats().get(),
+                                      .stats = from.stats(),
                                       .socket = std::move(accepted.socket),
                                       .remote = accepted.remote,
                                       .generation = accepted.generation});

@@ -37,8 +37,8 @@ namespace echod {
 // A socket on its way from the main loop to a worker.
 struct AcceptedSocket {
   ListenerHandle listener{};
-  // The listener's. Valid until a worker has adopted or dropped the socket.
-  ListenerStats* stats = nullptr;
+  // The listener's, which may be gone before a worker drops the socket.
+  std::shared_ptr<ListenerStats> stats;
   UniqueFd socket;
   SocketAddress remote;
   std::uint64_t number = 0;

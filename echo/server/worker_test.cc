@@ -73,7 +73,7 @@ class WorkerTest : public ::testing::Test {
     ASSERT_TRUE(socket.valid());
     worker_.AddLoad();
     worker_.Adopt({.listener = kListener,
-                   .stats = stats_.get(),
+                   .stats = stats_,
                    .socket = std::move(socket),
                    .remote = SocketAddress(),
                    .number = ++last_number_,
@@ -266,7 +266,7 @@ TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
     worker_.AddLoad();
     accepted.push_back(
         {.listener = kListener,
-         .stats = stats_.get(),
+         .stats = stats_,
          .socket = UniqueFd(socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0)),
          .remote = SocketAddress(),
          .number = ++last_number_,
@@ -290,7 +290,7 @@ TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
 // A worker whose loop has ended, as it does when the system fails it.
 TEST(StoppedWorkerTest, ResetsAndUncountsWhatIsHandedOver) {
   FakeClock clock;
-  ListenerStats stats(1);
+  const auto stats = std::make_shared<ListenerStats>(1);
   const std::unique_ptr<Worker> worker = *Worker::Create(0, clock);
   ASSERT_TRUE(worker->Start([](const absl::Status&) {}).ok());
   worker->Stop();
@@ -302,13 +302,13 @@ TEST(StoppedWorkerTest, ResetsAndUncountsWhatIsHandedOver) {
   std::optional<TcpClient> client = TcpClient::Connect(listening->address);
   ASSERT_TRUE(client.has_value());
   const SocketAddress remote = client->local();
-  stats.open_connections = 1;
-  ASSERT_TRUE(stats.open_by_address.Add(remote, 1));
+  stats->open_connections = 1;
+  ASSERT_TRUE(stats->open_by_address.Add(remote, 1));
   worker->AddLoad();
   std::vector<AcceptedSocket> accepted;
   accepted.push_back(
       {.listener = kListener,
-       .stats = &stats,
+       .stats = stats,
        .socket = UniqueFd(accept(listening->fd.get(), nullptr, nullptr)),
        .remote = remote,
        .number = 1,
@@ -317,8 +317,8 @@ TEST(StoppedWorkerTest, ResetsAndUncountsWhatIsHandedOver) {
 
   EXPECT_EQ(client->WaitForEnd(), TcpClient::End::kReset);
   EXPECT_EQ(worker->load(), 0);
-  EXPECT_EQ(stats.open_connections, 0);
-  EXPECT_TRUE(stats.open_by_address.Add(remote, 1)) << "still counted";
+  EXPECT_EQ(stats->open_connections, 0);
+  EXPECT_TRUE(stats->open_by_address.Add(remote, 1)) << "still counted";
 }
 
 TEST_F(WorkerTest, ForgetsAListenerWhenItsLastConnectionHasGone) {
