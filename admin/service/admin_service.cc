@@ -28,8 +28,6 @@ namespace {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-constexpr char kServerName[] = "server";
-
 constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
 constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
 
@@ -85,6 +83,11 @@ admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   server.set_worker_count(info.worker_count);
   server.set_pid(getpid());
   server.set_hostname(description_.hostname);
+  server.set_log_level(ToProto(info.log_level.level));
+  if (info.log_level.return_time.has_value()) {
+    *server.mutable_log_level_return_time() =
+        ToProto(*info.log_level.return_time);
+  }
   if (description_.config) {
     ServerConfig config = description_.config();
     server.mutable_config()->insert(config.flags.begin(), config.flags.end());

@@ -24,6 +24,9 @@
 
 namespace echod {
 
+// The name of the server as a resource.
+inline constexpr char kServerName[] = "server";
+
 // The configuration at one moment.
 struct ServerConfig {
   std::map<std::string, std::string> flags;  // by name
@@ -45,7 +48,7 @@ struct ServerDescription {
 // finished. Thread-safe.
 //
 // The methods are in a file for each resource: admin_service.cc for the server,
-// listener_methods.cc, connection_methods.cc.
+// log_methods.cc, listener_methods.cc, connection_methods.cc.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
   // What `data_plane` refers to, `counters` and `answers` outlive the service.
@@ -66,6 +69,10 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context,
       const admin::v1::DrainServerRequest* request,
       admin::v1::Server* response) override;
+  grpc::ServerUnaryReactor* SetLogLevel(
+      grpc::CallbackServerContext* context,
+      const admin::v1::SetLogLevelRequest* request,
+      admin::v1::SetLogLevelResponse* response) override;
   grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* context,
                                      const admin::v1::GetStatsRequest* request,
                                      admin::v1::Stats* response) override;

@@ -156,6 +156,22 @@ admin::v1::Connection ToProto(const ConnectionInfo& connection) {
   return proto;
 }
 
+admin::v1::LogLevel ToProto(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return admin::v1::LOG_LEVEL_DEBUG;
+    case LogLevel::kInfo:
+      return admin::v1::LOG_LEVEL_INFO;
+    case LogLevel::kWarning:
+      return admin::v1::LOG_LEVEL_WARNING;
+    case LogLevel::kError:
+      return admin::v1::LOG_LEVEL_ERROR;
+    case LogLevel::kOff:
+      return admin::v1::LOG_LEVEL_OFF;
+  }
+  return admin::v1::LOG_LEVEL_UNSPECIFIED;
+}
+
 admin::v1::Server::State ToProto(ServerInfo::State state) {
   switch (state) {
     case ServerInfo::State::kStarting:

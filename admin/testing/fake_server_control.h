@@ -6,6 +6,8 @@
 #include <mutex>
 #include <optional>
 
+#include "absl/time/time.h"
+#include "echo/base/log_level.h"
 #include "echo/control/control_error.h"
 #include "echo/control/reply.h"
 #include "echo/control/server_control.h"
@@ -27,6 +29,14 @@ class FakeServerControl final : public ServerControl {
 
   ServerInfo GetServer() const override { return info; }
   Stats GetStats() const override { return stats; }
+
+  void SetLogLevel(LogLevel level, std::optional<absl::Duration> /*duration*/,
+                   Reply<LogLevelChange> reply) override {
+    reply(LogLevelChange{
+        .before = info.log_level,
+        .after = {
+            .level = level, .return_time = std::nullopt, .returns_to = level}});
+  }
 
   void Drain(DrainOptions options, Reply<ServerInfo> reply) override {
     std::lock_guard<std::mutex> lock(mutex_);

@@ -126,6 +126,14 @@ absl::Status StartLog() {
 
 void SetLogLevel(LogLevel level) { Logger().set_level(ToSpdlog(level)); }
 
+LogLevel CurrentLogLevel() {
+  const spdlog::level::level_enum level = Logger().level();
+  for (const auto& row : kLogLevels) {
+    if (ToSpdlog(row.value) == level) return row.value;
+  }
+  return LogLevel::kOff;
+}
+
 bool LogsDebug() { return Logger().should_log(spdlog::level::debug); }
 
 void LogDebug(absl::string_view message) { Log(LogLevel::kDebug, message); }
@@ -134,7 +142,6 @@ void LogWarning(absl::string_view message) { Log(LogLevel::kWarning, message); }
 void LogError(absl::string_view message) { Log(LogLevel::kError, message); }
 
 void LogAudit(absl::string_view message) {
-  if (Logger().level() == spdlog::level::off) return;
   const std::string text = absl::StrCat("audit ", PrintableText(message));
   // Not by the logger, which leaves out what is below its level.
   Logger().sinks().front()->log(

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "echo/base/log_level.h"
 
 // The process's log, on standard error. No call here waits for whoever reads
 // it, FlushLog apart: a thread of the log's own writes, and lines that find its
@@ -20,9 +21,6 @@
 
 namespace echod {
 
-// The minimum severity of lines that the process writes to standard error.
-enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
-
 // Starts the log thread, which would otherwise start with the first line, and
 // makes the process flush the log (see FlushLog) when it aborts. Returns an
 // error if no thread can be started; callers then write their own lines, if
@@ -30,8 +28,9 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError, kOff };
 // and SIGXFSZ must be ignored.
 absl::Status StartLog();
 
-// Sets the minimum level.
+// The minimum level; initially kInfo.
 void SetLogLevel(LogLevel level);
+LogLevel CurrentLogLevel();
 
 // Whether debug lines are written. Check this before building one.
 bool LogsDebug();
@@ -44,8 +43,8 @@ void LogWarning(absl::string_view message);
 void LogError(absl::string_view message);
 
 // Writes one line of level info that begins with `audit`, about a change that
-// somebody asked for. At any minimum level but off: the log of changes is to
-// have no gaps.
+// somebody asked for. Regardless of the minimum level: whoever can set that
+// cannot hide what else they change.
 void LogAudit(absl::string_view message);
 
 // Writes a library's message. Above debug level, all libraries share a budget,

@@ -7,10 +7,24 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "echo/base/log_level.h"
 #include "echo/control/reply.h"
 #include "echo/control/stats.h"
 
 namespace echod {
+
+// The minimum level of the log at one moment.
+struct LogLevelInfo {
+  LogLevel level = LogLevel::kInfo;
+  // When it returns to `returns_to`; unset: it stays.
+  std::optional<absl::Time> return_time;
+  LogLevel returns_to = LogLevel::kInfo;
+};
+
+struct LogLevelChange {
+  LogLevelInfo before;
+  LogLevelInfo after;
+};
 
 // The server at one moment. Plain values.
 struct ServerInfo {
@@ -19,6 +33,7 @@ struct ServerInfo {
   absl::Time start_time;
   State state = State::kStarting;
   int worker_count = 0;
+  LogLevelInfo log_level;
 };
 
 struct DrainOptions {
@@ -38,6 +53,12 @@ class ServerControl {
   // Begins a graceful shutdown, and answers once it has begun. UNAVAILABLE if
   // one has already begun.
   virtual void Drain(DrainOptions options, Reply<ServerInfo> reply) = 0;
+
+  // Changes the minimum level of the process's log. With a duration, which is
+  // positive, the level then returns to the one that was last set without.
+  virtual void SetLogLevel(LogLevel level,
+                           std::optional<absl::Duration> duration,
+                           Reply<LogLevelChange> reply) = 0;
 };
 
 }  // namespace echod

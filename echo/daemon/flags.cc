@@ -11,19 +11,13 @@
 #include "absl/strings/string_view.h"
 #include "echo/base/command_line.h"
 #include "echo/base/cpu_count.h"
+#include "echo/base/log_level.h"
 #include "echo/base/named_values.h"
 #include "echo/base/socket_address.h"
 #include "echo/control/control_error.h"
 #include "echo/control/settings_table.h"
 
 namespace echod {
-
-// In the order of their severity.
-static constexpr NamedValue<LogLevel> kLogLevels[] = {
-    {LogLevel::kDebug, "debug"},     {LogLevel::kInfo, "info"},
-    {LogLevel::kWarning, "warning"}, {LogLevel::kError, "error"},
-    {LogLevel::kOff, "off"},
-};
 
 // absl finds these two in the namespace of the type.
 static bool AbslParseFlag(absl::string_view text, LogLevel* level,

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
-#include "echo/base/logging.h"
+#include "echo/base/log_level.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 

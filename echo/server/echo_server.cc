@@ -44,6 +44,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
                         if (!options_.on_listeners_changed) return;
                         options_.on_listeners_changed(std::move(hold));
                       }}),
+      log_level_(main_loop, clock),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
       drain_timer_(main_loop, [this] { DrainConnections(); }),
       deadline_timer_(main_loop, [this] { StopNow(); }) {}
@@ -143,7 +144,21 @@ std::size_t EchoServer::LeastLoadedWorker() {
 ServerInfo EchoServer::GetServer() const {
   return {.start_time = start_time_,
           .state = state_.load(),
-          .worker_count = options_.worker_count};
+          .worker_count = options_.worker_count,
+          .log_level = log_level_.Get()};
+}
+
+void EchoServer::SetLogLevel(LogLevel level,
+                             std::optional<absl::Duration> duration,
+                             Reply<LogLevelChange> reply) {
+  std::optional<Reply<LogLevelChange>> admitted =
+      requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
+  workers_[0]->Serve(
+      OperatorJobs::kAnswerRequest,
+      [this, level, duration, owed = *std::move(admitted)](Worker&) mutable {
+        owed(log_level_.Set(level, duration));
+      });
 }
 
 Stats EchoServer::GetStats() const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
+#include "echo/base/log_level.h"
 #include "echo/control/connection_control.h"
 #include "echo/control/connection_info.h"
 #include "echo/control/listener_control.h"
@@ -24,6 +26,7 @@
 #include "echo/event/timer.h"
 #include "echo/server/connection_directory.h"
 #include "echo/server/listener_registry.h"
+#include "echo/server/log_level_switch.h"
 #include "echo/server/request_limit.h"
 #include "echo/server/worker.h"
 
@@ -107,6 +110,8 @@ class EchoServer final : public ListenerControl,
   ServerInfo GetServer() const override;
   Stats GetStats() const override;
   void Drain(DrainOptions options, Reply<ServerInfo> reply) override;
+  void SetLogLevel(LogLevel level, std::optional<absl::Duration> duration,
+                   Reply<LogLevelChange> reply) override;
 
  private:
   using State = ServerInfo::State;
@@ -151,6 +156,7 @@ class EchoServer final : public ListenerControl,
 
   // Main loop only, but for reading.
   ListenerRegistry listeners_;
+  LogLevelSwitch log_level_;
 
   // Main loop only.
   std::uint64_t next_number_ = 1;
