@@ -15,6 +15,7 @@
 #include "admin/service/answer_thread.h"
 #include "admin/service/answer_turns.h"
 #include "admin/service/audit.h"
+#include "admin/service/connection_list.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
@@ -119,6 +120,10 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context,
       const admin::v1::CloseConnectionRequest* request,
       admin::v1::Connection* response) override;
+  grpc::ServerUnaryReactor* CloseConnections(
+      grpc::CallbackServerContext* context,
+      const admin::v1::CloseConnectionsRequest* request,
+      admin::v1::CloseConnectionsResponse* response) override;
 
  private:
   // Of a request that may be wrong.
@@ -129,6 +134,9 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
 
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats() const;
+  // Asks for a page that skips nothing, and finishes the RPC with it.
+  void MakePage(ConnectionList list, grpc::ServerUnaryReactor* reactor,
+                admin::v1::ListConnectionsResponse* response);
 
   const DataPlane data_plane_;
   const AdminCounters& counters_;

@@ -28,6 +28,10 @@ absl::StatusOr<absl::Duration> ParseDurationUpTo(
 // The longest that a drain may take.
 inline constexpr absl::Duration kLongestDrain = absl::Hours(24 * 365);
 
+// The longest time that drains may be spread over. Such a drain costs the loops
+// work for as long as its connections live.
+inline constexpr absl::Duration kLongestSpread = absl::Hours(24);
+
 }  // namespace echod
 
 #endif  // ADMIN_SERVICE_DURATION_CONVERSION_H_

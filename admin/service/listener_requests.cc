@@ -26,9 +26,6 @@ namespace {
 
 using admin::v1::Listener;
 
-// A spread drain costs the loops work for as long as its connections live.
-constexpr absl::Duration kLongestSpread = absl::Hours(24);
-
 absl::StatusOr<std::string> AddressOf(const Listener& listener) {
   if (listener.address().empty()) {
     return InvalidFieldError("listener.address",

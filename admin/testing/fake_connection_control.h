@@ -40,27 +40,35 @@ class FakeConnectionControl final : public ConnectionControl {
     std::lock_guard<std::mutex> lock(mutex_);
     return !held_.empty();
   }
-  int list_calls() const {
+  int list_calls() const { return static_cast<int>(queries().size()); }
+  // The lists that it was asked for. It knows no filter and no order.
+  std::vector<ConnectionQuery> queries() const {
     std::lock_guard<std::mutex> lock(mutex_);
-    return list_calls_;
+    return queries_;
   }
 
   void ListConnections(ConnectionQuery query,
                        Reply<ConnectionParts> reply) override {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      ++list_calls_;
+      queries_.push_back(query);
     }
-    std::vector<ConnectionInfo> found;
-    for (auto it = infos.upper_bound(query.after);
-         it != infos.end() && static_cast<int>(found.size()) <= query.limit;
+    ConnectionPart part;
+    const std::uint64_t after =
+        query.after.has_value() ? query.after->number : 0;
+    for (auto it = infos.upper_bound(after);
+         it != infos.end() &&
+         static_cast<int>(part.places.size()) <= query.limit;
          ++it) {
-      found.push_back(it->second);
-      if (!query.with_tcp_info) found.back().tcp_info.reset();
+      part.places.push_back({.number = it->first});
+      if (query.places_only) continue;
+      part.connections.push_back(it->second);
+      if (!query.with_tcp_info) part.connections.back().tcp_info.reset();
     }
-    reply(ConnectionParts{.workers = {std::move(found)},
-                          .limit = static_cast<std::size_t>(query.limit),
-                          .total = static_cast<std::int64_t>(infos.size())});
+    ConnectionParts parts{.limit = static_cast<std::size_t>(query.limit),
+                          .total = static_cast<std::int64_t>(infos.size())};
+    parts.workers.push_back(std::move(part));
+    reply(std::move(parts));
   }
 
   void GetConnection(std::uint64_t number,
@@ -87,11 +95,31 @@ class FakeConnectionControl final : public ConnectionControl {
     GetConnection(number, std::move(reply));
   }
 
+  void CloseConnections(ConnectionClosing closing,
+                        Reply<ClosedConnections> reply) override {
+    ClosedConnections closed;
+    for (const auto& [number, info] : infos) {
+      ++closed.count;
+      closed.sample.push_back(info);
+    }
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      closings_.push_back(std::move(closing));
+    }
+    reply(std::move(closed));
+  }
+  // What it was asked to close. It closes nothing.
+  std::vector<ConnectionClosing> closings() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return closings_;
+  }
+
  private:
   mutable std::mutex mutex_;
   std::optional<CloseMode> last_close_;
   std::vector<Reply<ConnectionInfo>> held_;
-  int list_calls_ = 0;
+  std::vector<ConnectionClosing> closings_;
+  std::vector<ConnectionQuery> queries_;
 };
 
 }  // namespace echod

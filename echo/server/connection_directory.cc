@@ -18,10 +18,12 @@ class ConnectionDirectory::PageInProgress {
   PageInProgress(ConnectionDirectory& directory, const ConnectionQuery& query,
                  Reply<ConnectionParts> reply)
       : directory_(directory),
+        counts_matches_(query.filter != nullptr && query.count_matches),
         missing_(directory.workers_.size()),
         reply_(std::move(reply)) {
-    parts_.workers.resize(directory_.workers_.size());
+    parts_.workers.reserve(directory_.workers_.size());
     parts_.limit = static_cast<std::size_t>(query.limit);
+    if (query.filter != nullptr) return;
     for (const auto& worker : directory_.workers_) {
       parts_.total += worker->load();
     }
@@ -30,13 +32,12 @@ class ConnectionDirectory::PageInProgress {
   PageInProgress& operator=(const PageInProgress&) = delete;
   ~PageInProgress() { directory_.OnListEnded(); }
 
-  // What a worker has, by number, and one more than the page can take where it
-  // has that.
-  void Add(std::size_t worker, std::vector<ConnectionInfo> part) {
+  void Add(ConnectionPart part) {
     ConnectionParts all;
     {
       const MutexLock lock(mutex_);
-      parts_.workers[worker] = std::move(part);
+      if (counts_matches_) parts_.total += part.matches;
+      parts_.workers.push_back(std::move(part));
       if (--missing_ > 0) return;
       all = std::move(parts_);
     }
@@ -45,6 +46,7 @@ class ConnectionDirectory::PageInProgress {
 
  private:
   ConnectionDirectory& directory_;
+  const bool counts_matches_;
 
   Mutex mutex_;
   std::size_t missing_ ABSL_GUARDED_BY(mutex_);  // workers
@@ -81,14 +83,11 @@ void ConnectionDirectory::BeginLists() {
 }
 
 void ConnectionDirectory::Begin(WaitingList list) {
-  ConnectionQuery part = list.query;
-  ++part.limit;  // one more tells whether there is a next page
   const auto page = std::make_shared<PageInProgress>(*this, list.query,
                                                      std::move(list.reply));
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->List(part, [page, i](std::vector<ConnectionInfo> found) {
-      page->Add(i, std::move(found));
-    });
+  for (const auto& worker : workers_) {
+    worker->List(list.query,
+                 [page](ConnectionPart found) { page->Add(std::move(found)); });
   }
 }
 

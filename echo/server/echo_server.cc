@@ -31,6 +31,7 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
       started_(clock.MonotonicNow()),
       accepted_(static_cast<std::size_t>(options_.worker_count)),
       connections_(workers_),
+      closer_(clock, workers_, options_.drain_timeout),
       requests_(kMostRequests),
       listeners_(main_loop, clock, workers_, options_.drain_timeout,
                  {.has_room = [this] { return HasRoom(); },
@@ -251,15 +252,19 @@ void EchoServer::CloseConnection(std::uint64_t number, CloseMode mode,
       number,
       [this, mode](Connection& connection) {
         ConnectionInfo info = connection.Describe(/*with_tcp_info=*/true);
-        if (mode == CloseMode::kReset) {
-          connection.Reset(CloseReason::kAdminReset);
-        } else {
-          connection.Drain(CloseReason::kAdminGraceful,
-                           TimeAfter(clock_, options_.drain_timeout));
-        }
+        closer_.CloseOne(connection, mode);
         return info;
       },
       *std::move(admitted));
+}
+
+void EchoServer::CloseConnections(ConnectionClosing closing,
+                                  Reply<ClosedConnections> reply) {
+  std::optional<Reply<ClosedConnections>> admitted =
+      requests_.Admit(std::move(reply));
+  if (admitted.has_value()) {
+    closer_.Close(std::move(closing), *std::move(admitted));
+  }
 }
 
 }  // namespace echod

@@ -24,6 +24,7 @@
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/server/connection_closer.h"
 #include "echo/server/connection_directory.h"
 #include "echo/server/listener_registry.h"
 #include "echo/server/log_level_switch.h"
@@ -105,6 +106,8 @@ class EchoServer final : public ListenerControl,
                      Reply<ConnectionInfo> reply) override;
   void CloseConnection(std::uint64_t number, CloseMode mode,
                        Reply<ConnectionInfo> reply) override;
+  void CloseConnections(ConnectionClosing closing,
+                        Reply<ClosedConnections> reply) override;
 
   // ServerControl.
   ServerInfo GetServer() const override;
@@ -152,6 +155,7 @@ class EchoServer final : public ListenerControl,
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::vector<AcceptedSocket>> accepted_;  // by worker; main loop
   ConnectionDirectory connections_;
+  ConnectionCloser closer_;
   RequestLimit requests_;  // all but Drain, which always has to be possible
 
   // Main loop only, but for reading.

@@ -4,10 +4,7 @@
 
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "echo/control/close_reason.h"
-#include "echo/control/control_error.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
 
@@ -20,18 +17,9 @@ absl::StatusOr<PolicyDrains::Prepared> PolicyDrains::Prepare(
       policy.spread <= absl::ZeroDuration()) {
     return prepared;
   }
-  std::erase_if(spread_,
-                [](const std::weak_ptr<void>& each) { return each.expired(); });
-  if (spread_.size() >= kMostSpread) {
-    return ControlError(
-        absl::StatusCode::kResourceExhausted,
-        absl::StrCat(kMostSpread,
-                     " drains are already being spread over time; wait until "
-                     "one has ended, or drain without a spread"),
-        {.reason = "TOO_MANY_DRAINS", .field = "", .errno_name = ""});
-  }
-  prepared.spread = std::make_shared<char>();
-  spread_.push_back(prepared.spread);
+  absl::StatusOr<std::shared_ptr<void>> slot = spread_limit_.Take();
+  if (!slot.ok()) return slot.status();
+  prepared.spread = *std::move(slot);
   return prepared;
 }
 

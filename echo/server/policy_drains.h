@@ -3,7 +3,6 @@
 #ifndef ECHO_SERVER_POLICY_DRAINS_H_
 #define ECHO_SERVER_POLICY_DRAINS_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/control/listener_control.h"
+#include "echo/server/spread_limit.h"
 #include "echo/server/worker.h"
 #include "echo/session/listener_handle.h"
 
@@ -45,15 +45,11 @@ class PolicyDrains {
   void Run(const Prepared& prepared, ListenerHandle handle,
            std::int64_t generation, const std::shared_ptr<void>& until_done);
 
-  // How many drains may be spread over time, all at once: each looks at every
-  // connection that ends.
-  static constexpr std::size_t kMostSpread = 32;
-
  private:
   Clock& clock_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   const absl::Duration drain_timeout_;
-  std::vector<std::weak_ptr<void>> spread_;
+  SpreadLimit spread_limit_;
 };
 
 }  // namespace echod

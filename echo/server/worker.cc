@@ -312,7 +312,7 @@ Worker::Progress Worker::Continue(SweepInProgress& sweep, Budget& budget) {
     }
     Connection& connection = *it->second;
     sweep.after = connection.number();
-    budget.Spend(OperatorJobs::kLook);
+    budget.Spend(sweep.sweep.select_cost);
     if (!sweep.sweep.select(connection)) {
       ++it;
       continue;
@@ -329,7 +329,7 @@ bool Worker::Count(SweepInProgress& sweep, Budget& budget) {
   auto it = connections_.upper_bound(sweep.after);
   for (; it != connections_.end() && it->first <= sweep.last; ++it) {
     if (budget.exhausted()) return false;
-    budget.Spend(OperatorJobs::kLook);
+    budget.Spend(sweep.sweep.select_cost);
     sweep.after = it->first;
     if (sweep.sweep.select(*it->second)) {
       ++sweep.selected;
@@ -350,26 +350,16 @@ std::int64_t Worker::Due(const SweepInProgress& sweep) const {
 }
 
 void Worker::List(const ConnectionQuery& query,
-                  absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done) {
-  jobs_.Add([this, list = ListInProgress{.query = query,
-                                         .found = {},
-                                         .done = std::move(done)}](
-                Budget& budget) mutable { return Continue(list, budget); });
-}
-
-Worker::Progress Worker::Continue(ListInProgress& list, Budget& budget) {
-  ConnectionQuery& query = list.query;
-  auto it = connections_.upper_bound(query.after);
-  for (; it != connections_.end() && query.limit > 0; ++it, --query.limit) {
-    if (budget.exhausted()) return Progress::kMore;
-    list.found.push_back(it->second->Describe(query.with_tcp_info));
-    query.after = it->first;
-    budget.Spend(query.with_tcp_info ? OperatorJobs::kDescribeWithTcpInfo
-                                     : OperatorJobs::kDescribe);
-  }
-  list.done(std::move(list.found));
-  budget.Spend(OperatorJobs::kAnswerList);
-  return Progress::kDone;
+                  absl::AnyInvocable<void(ConnectionPart)> done) {
+  jobs_.Add([this, walk = ListWalk(query),
+             done = std::move(done)](Budget& budget) mutable {
+    if (!walk.Continue(connections_, clock_.MonotonicNow(), budget)) {
+      return Progress::kMore;
+    }
+    done(walk.TakePart());
+    budget.Spend(OperatorJobs::kAnswerList);
+    return Progress::kDone;
+  });
 }
 
 }  // namespace echod

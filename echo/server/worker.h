@@ -22,9 +22,9 @@
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control/connection_control.h"
-#include "echo/control/connection_info.h"
 #include "echo/control/listener_settings.h"
 #include "echo/event/event_loop.h"
+#include "echo/server/list_walk.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
 #include "echo/session/connection_context.h"
@@ -85,11 +85,11 @@ class Worker {
   // it. Thread-safe.
   void Serve(OperatorJobs::Cost cost, absl::AnyInvocable<void(Worker&)> task);
 
-  // Collects the connections that `query` selects, a part in each turn of the
-  // loop, and passes them to `done` on the loop's thread. If the worker stops
-  // first, destroys `done` without calling it. Thread-safe.
+  // Collects what it has for a page, a part in each turn of the loop, and
+  // passes that to `done` on the loop's thread. If the worker stops first,
+  // destroys `done` without calling it. Thread-safe.
   void List(const ConnectionQuery& query,
-            absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done);
+            absl::AnyInvocable<void(ConnectionPart)> done);
 
   // Counts a connection that will be handed over. Thread-safe.
   void AddLoad() { load_.fetch_add(1, std::memory_order_relaxed); }
@@ -138,6 +138,7 @@ class Worker {
     // Selects among the connections that exist when the sweep begins. The
     // result for a connection must not change.
     absl::AnyInvocable<bool(const Connection&) const> select;
+    int select_cost = OperatorJobs::kLook;  // of selecting one
     // Spreads the visits evenly over this time.
     absl::Duration spread = absl::ZeroDuration();
     OperatorJobs::Cost cost;  // of one visit
@@ -176,11 +177,6 @@ class Worker {
     std::int64_t selected = 0;
     std::int64_t left = 0;  // counted, neither visited nor closed
   };
-  struct ListInProgress {
-    ConnectionQuery query;  // `after` and `limit`: what is still to do
-    std::vector<ConnectionInfo> found;
-    absl::AnyInvocable<void(std::vector<ConnectionInfo>)> done;
-  };
 
   Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
          EventLoop* loop);
@@ -197,7 +193,6 @@ class Worker {
   // The number of visits that are due by now; connections that have closed do
   // not count.
   std::int64_t Due(const SweepInProgress& sweep) const;
-  Progress Continue(ListInProgress& list, Budget& budget);
 
   // Constant after construction.
   const int index_;
@@ -215,7 +210,7 @@ class Worker {
   SessionLog log_;
   ConnectionContext context_;
   absl::btree_map<ListenerHandle, std::unique_ptr<ListenerShare>> listeners_;
-  absl::btree_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+  ListWalk::Connections connections_;
   bool stopped_ = false;
   absl::AnyInvocable<void()> on_empty_;
   std::optional<MonotonicTime> drain_deadline_;

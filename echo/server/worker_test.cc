@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,11 +21,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "echo/base/clock.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control/close_reason.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_fields.h"
 #include "echo/control/connection_info.h"
+#include "echo/control/connection_order.h"
 #include "echo/control/listener_settings.h"
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
@@ -122,13 +127,87 @@ TEST_F(WorkerTest, ListsTogetherTakeNoMoreOfATurnThanOne) {
   int lists = 100;
   described = 0;
   for (int i = lists; i > 0; --i) {
-    worker_.List({.limit = 100}, [&](const std::vector<ConnectionInfo>& found) {
-      EXPECT_EQ(found.size(), 100u);
+    worker_.List({.limit = 100}, [&](const ConnectionPart& found) {
+      EXPECT_EQ(found.connections.size(), 100u);
       if (--lists == 0) loop_->Stop();
     });
   }
   EXPECT_LE(MostInATurn(described), kDescribesInATurn);
   EXPECT_EQ(described, 100 * 100);
+}
+
+// Matches nothing, and counts.
+class MatchesNone final : public ConnectionPredicate {
+ public:
+  explicit MatchesNone(int& calls) : calls_(calls) {}
+  bool Matches(const ConnectionFields& /*connection*/,
+               MonotonicTime /*now*/) const override {
+    ++calls_;
+    return false;
+  }
+  int cost() const override { return 28; }
+
+ private:
+  int& calls_;
+};
+
+TEST_F(WorkerTest, AFilterThatMatchesNothingTakesNoMoreOfATurn) {
+  AddIdle(3000);
+  int calls = 0;
+  worker_.List({.filter = std::make_shared<MatchesNone>(calls), .limit = 10},
+               [&](const ConnectionPart& found) {
+                 EXPECT_TRUE(found.places.empty());
+                 loop_->Stop();
+               });
+  EXPECT_LE(MostInATurn(calls),
+            OperatorJobs::kTurn / (OperatorJobs::kLook + 28));
+  EXPECT_EQ(calls, 3000);
+}
+
+const ConnectionOrder kNewestFirst = {
+    {.field = ConnectionField::kName, .descending = true}};
+
+TEST_F(WorkerTest, AnOrderKeepsAndDescribesOnlyAPage) {
+  AddIdle(3000);
+  described = 0;
+  worker_.List({.order = kNewestFirst, .limit = 10},
+               [&](const ConnectionPart& found) {
+                 std::set<std::uint64_t> numbers;
+                 for (const ConnectionInfo& each : found.connections) {
+                   numbers.insert(each.number);
+                 }
+                 EXPECT_EQ(numbers.size(), 11u);
+                 EXPECT_EQ(*numbers.begin(), 2990u);
+                 EXPECT_EQ(found.matches, 3000);
+                 loop_->Stop();
+               });
+  EXPECT_TRUE(loop_->Run().ok());
+  EXPECT_EQ(described, 11);
+}
+
+TEST_F(WorkerTest, ConnectionsThatCloseDuringAListAreLeftOut) {
+  AddIdle(2000);
+  described = 0;
+  int described_before = 0;
+  worker_.List(
+      {.order = kNewestFirst, .limit = 1999}, [&](const ConnectionPart& found) {
+        EXPECT_EQ(found.places.size(), 2000u);
+        EXPECT_EQ(found.connections.size(), 2000u);
+        const auto left =
+            std::count_if(found.connections.begin(), found.connections.end(),
+                          [](const auto& each) { return each.number != 0; });
+        EXPECT_GT(left, 0);
+        EXPECT_EQ(left, described_before);
+        loop_->Stop();
+      });
+  const EveryTurn every_turn(*loop_, [&] {
+    if (described == 0 || described_before > 0) return;
+    described_before = described;
+    for (std::uint64_t number = 1; number <= 2000; ++number) {
+      worker_.Find(number)->Reset(CloseReason::kAdminReset);
+    }
+  });
+  EXPECT_TRUE(loop_->Run().ok());
 }
 
 TEST_F(WorkerTest, ServesAFloodOfRequestsAFewInATurn) {

@@ -107,6 +107,8 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   ConnectionInfo Describe(bool with_tcp_info) const;
 
  private:
+  friend class LiveFields;
+
   // System calls of one kind that fail for want of memory.
   struct Shortage {
     MonotonicTime from = MonotonicTime::min();  // every one since has failed

@@ -111,6 +111,36 @@ TEST_F(AuditTest, ClosingAndDrainingAreLogged) {
   EXPECT_EQ(audits[1]["code"], "OK");
 }
 
+TEST_F(AuditTest, ClosingInBulkSaysHowMany) {
+  Start();
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.push_back(server_->Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "one"));
+  }
+  admin::v1::CloseConnectionsRequest request;
+  request.set_filter("name > 1");
+  request.set_validate_only(true);
+  admin::v1::CloseConnectionsResponse closed;
+  ASSERT_TRUE(admin_->Call(&Stub::CloseConnections, request, &closed).ok());
+  request.set_validate_only(false);
+  request.set_mode(admin::v1::CloseConnectionRequest::MODE_RESET);
+  ASSERT_TRUE(admin_->Call(&Stub::CloseConnections, request, &closed).ok());
+  request.set_filter("name >");
+  EXPECT_FALSE(admin_->Call(&Stub::CloseConnections, request, &closed).ok());
+
+  const std::vector<json> audits = AuditsAtEnd();
+  ASSERT_EQ(audits.size(), 2u);
+  EXPECT_EQ(audits[0]["method"], "CloseConnections");
+  EXPECT_EQ(audits[0]["resource"], "connections");
+  EXPECT_EQ(audits[0]["request"]["filter"], "name > 1");
+  EXPECT_EQ(audits[0]["changes"],
+            json({{"closed_count", {{"before", "0"}, {"after", "2"}}}}));
+  EXPECT_EQ(audits[0]["code"], "OK");
+  EXPECT_EQ(audits[1]["code"], "INVALID_ARGUMENT");
+  EXPECT_FALSE(audits[1].contains("changes"));
+}
+
 TEST_F(AuditTest, CreatingAndDeletingAreLogged) {
   Start();
   admin::v1::CreateListenerRequest create;
