@@ -18,9 +18,11 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
-  // For deadlines and durations. Accurate only to within a few milliseconds,
-  // because every read calls it.
+  // For deadlines. Behind the precise time by up to a few milliseconds.
   virtual MonotonicTime MonotonicNow() = 0;
+
+  // For measuring. Costs several times as much.
+  virtual MonotonicTime PreciseNow() = 0;
 
   // For display.
   virtual absl::Time WallNow() = 0;

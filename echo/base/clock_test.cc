@@ -25,5 +25,23 @@ TEST(ClockTest, TheSystemsClockDoesNotGoBack) {
   }
 }
 
+TEST(ClockTest, BothClocksTellTheSameTime) {
+  for (int i = 0; i < 1000; ++i) {
+    const MonotonicTime coarse = SystemClock().MonotonicNow();
+    const MonotonicTime precise = SystemClock().PreciseNow();
+    EXPECT_GE(precise, coarse);
+  }
+}
+
+// Milliseconds would do for nothing that is measured.
+TEST(ClockTest, ThePreciseClockTellsMicroseconds) {
+  const MonotonicTime start = SystemClock().PreciseNow();
+  MonotonicTime now = start;
+  while (now == start) now = SystemClock().PreciseNow();
+  MonotonicTime next = now;
+  while (next == now) next = SystemClock().PreciseNow();
+  EXPECT_LT(next - now, std::chrono::milliseconds(1));
+}
+
 }  // namespace
 }  // namespace echod

@@ -20,6 +20,8 @@ Counters& Counters::operator+=(const Counters& other) {
   bytes_buffered += other.bytes_buffered;
   read_pauses += other.read_pauses;
   accept_errors += other.accept_errors;
+  echo_latency += other.echo_latency;
+  connection_duration += other.connection_duration;
   return *this;
 }
 

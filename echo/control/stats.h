@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "echo/base/histogram.h"
 #include "echo/control/close_reason.h"
 
 namespace echod {
@@ -28,6 +29,11 @@ struct Counters {
   std::int64_t bytes_buffered = 0;
   std::int64_t read_pauses = 0;
   std::int64_t accept_errors = 0;
+  // From having read bytes to having handed their echo to the kernel, for each
+  // read that was answered; in nanoseconds.
+  Histogram echo_latency = FigureHistogram();
+  // Of the connections that have closed; in microseconds.
+  Histogram connection_duration = FigureHistogram();
 
   Counters& operator+=(const Counters& other);
 };
@@ -41,6 +47,8 @@ struct Stats {
   // By id, those that there are. Deleted ones count in the others only.
   std::map<std::string, Counters> listeners;
   std::vector<Counters> workers;  // by worker index
+  // How late each worker's loop serves a descriptor; in nanoseconds.
+  std::vector<Histogram> loop_lag;  // by worker index
 };
 
 }  // namespace echod

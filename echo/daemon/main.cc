@@ -80,7 +80,7 @@ int Print(const std::string& answer) {
 // low or many were inherited: in that case libraries report nothing useful, or
 // abort.
 absl::Status PrepareDescriptors(int workers, bool http) {
-  constexpr int kForWorker = 5;
+  constexpr int kForWorker = 6;
   constexpr int kForHttp = 7;
   constexpr int kForTheRest = 31;  // the streams and signals have theirs
   RaiseDescriptorLimit();

@@ -169,6 +169,9 @@ Stats EchoServer::GetStats() const {
   stats.log_lines_dropped = DroppedLogLines();
   stats.workers.resize(workers_.size());
   listeners_.AddTo(stats);
+  for (const auto& worker : workers_) {
+    worker->loop_lag().AddTo(stats.loop_lag.emplace_back(FigureHistogram()));
+  }
   return stats;
 }
 

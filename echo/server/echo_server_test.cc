@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <future>
 #include <optional>
@@ -52,6 +54,34 @@ TEST(EchoServerTest, SpreadsConnectionsOverWorkers) {
   for (const Counters& worker : server.control().GetStats().workers) {
     EXPECT_EQ(worker.active, 10);
   }
+}
+
+// A worker's lag is its own, and is measured while it has connections.
+TEST(EchoServerTest, MeasuresHowLateALoopServes) {
+  TestServer server(Workers(2));
+  const auto lag = [&](std::size_t worker) {
+    return server.control().GetStats().loop_lag.at(worker);
+  };
+  std::vector<TcpClient> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(server.Connect());
+    ASSERT_TRUE(Echoes(clients.back(), "in"));
+  }
+  ASSERT_TRUE(
+      Eventually([&] { return lag(0).count() > 0 && lag(1).count() > 0; }));
+  // More than a loaded machine delays the other worker.
+  constexpr std::chrono::seconds kStall{3};
+  server.OnMainLoop([&](EchoServer&) {
+    const auto end = std::chrono::steady_clock::now() + kStall;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  });
+  EXPECT_TRUE(Eventually([&] {
+    return lag(0).Greatest() >
+           static_cast<std::uint64_t>(std::chrono::nanoseconds(kStall).count() *
+                                      9 / 10);
+  }));
+  EXPECT_LT(lag(1).Greatest(), lag(0).Greatest());
 }
 
 TEST(EchoServerTest, EvensOutWhatChurnHasMadeUneven) {

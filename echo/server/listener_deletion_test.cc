@@ -111,6 +111,40 @@ TEST(ListenerDeletionTest, AnotherOfItsNameIsAnother) {
   EXPECT_EQ(server.control().GetStats().total.accepted, 2);
 }
 
+// What a deleted listener measured still counts for its workers and the server,
+// while its connections live and when they have gone.
+TEST(ListenerDeletionTest, HistogramsOutliveTheirListener) {
+  TestServer server(Workers(2));
+  ASSERT_TRUE(server.Create(Creation("a")).ok());
+  // An echo arrives before it has been counted.
+  const auto counted = [&](std::uint64_t echoes) {
+    return Eventually([&] {
+      return server.control().GetStats().total.echo_latency.count() == echoes;
+    });
+  };
+  {
+    TcpClient client = server.ConnectTo("a");
+    ASSERT_TRUE(Echoes(client, "one"));
+    EXPECT_TRUE(counted(1));
+    ASSERT_TRUE(server.Delete({.id = "a"}).ok());
+    EXPECT_TRUE(counted(1));
+    ASSERT_TRUE(Echoes(client, "two"));
+    EXPECT_TRUE(counted(2));
+  }
+  EXPECT_TRUE(Eventually([&] {
+    return server.control().GetStats().total.connection_duration.count() == 1;
+  }));
+  ASSERT_TRUE(server.Create(Creation("a")).ok());
+  const Stats stats = server.control().GetStats();
+  EXPECT_EQ(stats.listeners.at("a").echo_latency.count(), 0u);
+  EXPECT_EQ(stats.total.echo_latency.count(), 2u);
+  std::uint64_t of_workers = 0;
+  for (const Counters& worker : stats.workers) {
+    of_workers += worker.echo_latency.count();
+  }
+  EXPECT_EQ(of_workers, 2u);
+}
+
 // Sockets are on their way to a worker while their listener is deleted and
 // another of its name is created.
 TEST(ListenerDeletionTest, SocketsOnTheirWayBelongToTheListenerThatAccepted) {

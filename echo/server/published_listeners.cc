@@ -32,11 +32,12 @@ void PublishedListeners::Forget(ListenerHandle handle) {
   const auto found = snapshot->hidden.find(handle);
   const SharedStats stats = std::move(found->second);
   snapshot->hidden.erase(found);
-  snapshot->gone += stats->Total();
-  snapshot->gone_by_worker.resize(stats->worker_count());
-  for (std::size_t i = 0; i < snapshot->gone_by_worker.size(); ++i) {
-    snapshot->gone_by_worker[i] += stats->worker(static_cast<int>(i)).Read();
-  }
+  auto gone = snapshot->gone == nullptr
+                  ? std::make_shared<Sum>()
+                  : std::make_shared<Sum>(*snapshot->gone);
+  gone->workers.resize(stats->worker_count());
+  gone->total += stats->AddTo(gone->workers);
+  snapshot->gone = std::move(gone);
   Replace(std::move(snapshot));
 }
 
@@ -82,20 +83,18 @@ std::optional<ListenerInfo> PublishedListeners::Get(
 void PublishedListeners::AddTo(Stats& stats) const {
   const auto snapshot = Read();
   const auto add = [&stats](const ListenerStats& each) {
-    const Counters total = each.Total();
+    Counters total = each.AddTo(stats.workers);
     stats.total += total;
-    for (std::size_t i = 0; i < stats.workers.size(); ++i) {
-      stats.workers[i] += each.worker(static_cast<int>(i)).Read();
-    }
     return total;
   };
   for (const auto& [id, shown] : snapshot->shown) {
     stats.listeners[id] = add(*shown->stats);
   }
   for (const auto& [handle, hidden] : snapshot->hidden) add(*hidden);
-  stats.total += snapshot->gone;
-  for (std::size_t i = 0; i < snapshot->gone_by_worker.size(); ++i) {
-    stats.workers[i] += snapshot->gone_by_worker[i];
+  if (snapshot->gone == nullptr) return;
+  stats.total += snapshot->gone->total;
+  for (std::size_t i = 0; i < snapshot->gone->workers.size(); ++i) {
+    stats.workers[i] += snapshot->gone->workers[i];
   }
 }
 

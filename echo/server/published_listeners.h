@@ -51,12 +51,15 @@ class PublishedListeners {
     ListenerInfo info;
     SharedStats stats;
   };
+  // Of listeners that have gone, and by worker.
+  struct Sum {
+    Counters total;
+    std::vector<Counters> workers;
+  };
   struct Snapshot {
     std::map<std::string, std::shared_ptr<const Shown>> shown;
     std::map<ListenerHandle, SharedStats> hidden;
-    // The sum of those that have gone, and by worker.
-    Counters gone;
-    std::vector<Counters> gone_by_worker;
+    std::shared_ptr<const Sum> gone;
   };
 
   static ListenerInfo Describe(const Shown& shown);

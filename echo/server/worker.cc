@@ -39,7 +39,8 @@ Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
       loop_(loop != nullptr ? *loop : *own_loop_),
       context_(loop_, clock, index, {&counters_, &log_},
                [this](Connection& connection) { OnEnded(connection); }),
-      jobs_(loop_) {}
+      jobs_(loop_),
+      lag_(loop_, [this] { return !connections_.empty(); }) {}
 
 Worker::~Worker() {
   if (!thread_.joinable()) return;
@@ -48,7 +49,8 @@ Worker::~Worker() {
 }
 
 absl::Status Worker::Start(absl::AnyInvocable<void(absl::Status)> on_failed) {
-  if (own_loop_ == nullptr) return absl::OkStatus();
+  absl::Status begun = lag_.Begin();
+  if (!begun.ok() || own_loop_ == nullptr) return begun;
   on_failed_ = std::move(on_failed);
   try {
     thread_ = std::thread([this] { Run(); });
@@ -203,6 +205,7 @@ void Worker::Adopt(AcceptedSocket accepted) {
   ECHOD_DCHECK(loop_.InLoopThread());
   ListenerShare& share = ShareOf(accepted.listener);
   const std::uint64_t number = accepted.number;
+  lag_.Resume();
   ++share.connections;
   // Numbers grow, so the place is at the end.
   const auto place = connections_.emplace_hint(

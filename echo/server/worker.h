@@ -19,11 +19,13 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
+#include "echo/base/histogram.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control/connection_control.h"
 #include "echo/control/listener_settings.h"
 #include "echo/event/event_loop.h"
+#include "echo/event/loop_lag.h"
 #include "echo/server/list_walk.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
@@ -64,10 +66,11 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the worker's own thread, if it has one; RESOURCE_EXHAUSTED if the
-  // system refuses it. Once. If the system fails the loop, the worker resets
-  // its connections, for kShutdown, drops everything that is posted later, and
-  // finally calls `on_failed` on that thread.
+  // Starts the worker's own thread, if it has one, and measures its loop's lag.
+  // RESOURCE_EXHAUSTED if the system refuses that. Once. If the system fails
+  // the loop, the worker resets its connections, for kShutdown, drops
+  // everything that is posted later, and finally calls `on_failed` on that
+  // thread.
   absl::Status Start(absl::AnyInvocable<void(absl::Status)> on_failed);
   // Ends the open connections, for kShutdown, and then the thread. Everything
   // that is posted later is dropped. Once. Thread-safe for a worker with a
@@ -109,6 +112,10 @@ class Worker {
   bool failed() const { return failed_.load(std::memory_order_relaxed); }
 
   int index() const { return index_; }
+
+  // How late its loop serves while it has connections; in nanoseconds. Reading
+  // is thread-safe.
+  const SharedHistogram& loop_lag() const { return lag_.lags(); }
 
   // The number of listeners that it knows.
   std::size_t listener_count() const { return listeners_.size(); }
@@ -216,6 +223,7 @@ class Worker {
   std::optional<MonotonicTime> drain_deadline_;
   std::vector<SweepInProgress*> spread_sweeps_;  // owned by their jobs
   OperatorJobs jobs_;
+  LoopLag lag_;
 };
 
 }  // namespace echod

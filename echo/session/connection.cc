@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -27,7 +31,7 @@ constexpr std::chrono::seconds kErrorTimeout{10};
 EchoState::EchoState(WorkerListener& from, TransportFactory make_transport)
     : listener_(from),
       codec_(NewCodec(from.settings.mode)),
-      last_active_(from.context->clock().MonotonicNow()) {
+      last_active_(from.context->clock().PreciseNow()) {
   transport_ = make_transport(space_);
 }
 
@@ -61,6 +65,12 @@ void Connection::OnOutputTaken(std::int64_t bytes) {
   stats().bytes_sent.Add(bytes);
   Touch();
   stall_from_ = last_active_;
+  if (waiting_ == nullptr) return;
+  const MonotonicTime now = context().clock().PreciseNow();
+  waiting_->Take(bytes_sent_, [&](MonotonicTime read_at, std::uint64_t reads) {
+    RecordLatency(read_at, now, reads);
+  });
+  ForgetWaiting();
 }
 
 void Connection::OnOutputLow() {
@@ -92,9 +102,11 @@ void Connection::Read() {
     case Status::kBytes:
       bytes_received_ += static_cast<std::int64_t>(result.bytes);
       stats().bytes_received.Add(static_cast<std::int64_t>(result.bytes));
-      Touch();
+      last_active_ = context().clock().PreciseNow();
       // Otherwise discarded.
-      if (IsAnswering(state_)) Answer({buffer.data(), result.bytes});
+      if (IsAnswering(state_)) {
+        Answer({buffer.data(), result.bytes}, last_active_);
+      }
       break;
     case Status::kWouldBlock:
       break;
@@ -121,7 +133,11 @@ void Connection::OnEndOfFile() {
         codec_->Finish(LimitsFor(Room()), context().answers);
     Count(answer);
     if (answer.line_too_long) reason_ = CloseReason::kLineTooLong;
-    if (!answer.bytes.empty() && !Send(answer.bytes)) return;
+    if (!answer.bytes.empty()) {
+      const MonotonicTime read_at = context().clock().PreciseNow();
+      if (!Send(answer.bytes)) return;
+      NoteAnswered(read_at);
+    }
   }
   Proceed();
 }
@@ -140,8 +156,9 @@ void Connection::Count(const Codec::Answer& answer) {
   stats().lines_echoed.Add(answer.lines);
 }
 
-void Connection::Answer(absl::string_view bytes) {
+void Connection::Answer(absl::string_view bytes, MonotonicTime read_at) {
   std::string& answers = context().answers;
+  bool answered = false;
   while (!bytes.empty()) {
     // An answer may be longer than its input (that to an empty line is ten
     // times as long), so a peer that does not read could turn one read into a
@@ -152,8 +169,12 @@ void Connection::Answer(absl::string_view bytes) {
         LimitsFor(WaitingBytes() > 0 ? room : std::max<std::int64_t>(room, 1)),
         answers);
     Count(answer);
-    if (!answer.bytes.empty() && !Send(answer.bytes)) return;
+    if (!answer.bytes.empty()) {
+      if (!Send(answer.bytes)) return;
+      answered = true;
+    }
     if (answer.line_too_long) {
+      NoteAnswered(read_at);
       CutOffAt(context().clock().MonotonicNow() + kErrorTimeout,
                CloseReason::kLineTooLong);
       Flush(ConnectionEvent::kLineTooLong, CloseReason::kLineTooLong);
@@ -161,15 +182,40 @@ void Connection::Answer(absl::string_view bytes) {
     }
     if (answer.consumed == 0) {
       held_.assign(bytes.data(), bytes.size());
+      Waiting().held_since = read_at;
       stats().bytes_buffered.Add(static_cast<std::int64_t>(held_.size()));
       Pause();
       break;
     }
     bytes.remove_prefix(answer.consumed);
   }
+  if (answered) NoteAnswered(read_at);
   if (answers.capacity() > kAnswersKeptBytes) std::string().swap(answers);
   PauseIfFull();
   if (state_ == ConnectionState::kDraining) Proceed();
+}
+
+void Connection::NoteAnswered(MonotonicTime read_at) {
+  if (WaitingBytes() == 0) {
+    RecordLatency(read_at, context().clock().PreciseNow(), 1);
+  } else {
+    Waiting().Add(bytes_sent_ + WaitingBytes(), read_at);
+  }
+}
+
+void Connection::RecordLatency(MonotonicTime read_at, MonotonicTime now,
+                               std::uint64_t reads) {
+  stats().echo_latency.Record(
+      static_cast<std::uint64_t>((now - read_at).count()), reads);
+}
+
+WaitingEchoes& Connection::Waiting() {
+  if (waiting_ == nullptr) waiting_ = std::make_unique<WaitingEchoes>();
+  return *waiting_;
+}
+
+void Connection::ForgetWaiting() {
+  if (WaitingBytes() == 0 && held_.empty()) waiting_.reset();
 }
 
 bool Connection::Send(absl::string_view bytes) {
@@ -221,7 +267,8 @@ void Connection::ResumeIfRoom() {
   if (ended() || held_.empty()) return;
   const std::string held = std::exchange(held_, std::string());
   stats().bytes_buffered.Add(-static_cast<std::int64_t>(held.size()));
-  Answer(held);  // may pause again
+  Answer(held, waiting_->held_since);  // may pause again
+  ForgetWaiting();
 }
 
 void Connection::Resume() {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -20,6 +21,7 @@
 #include "echo/session/connection_context.h"
 #include "echo/session/connection_state.h"
 #include "echo/session/listener_stats.h"
+#include "echo/session/waiting_echoes.h"
 
 namespace echod {
 
@@ -79,6 +81,7 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   std::int64_t generation() const { return generation_; }
   const WorkerListener& listener() const { return listener_; }
   const SocketAddress& remote() const { return remote_; }
+  MonotonicTime created() const { return created_; }
   ConnectionState state() const { return state_; }
 
   // Begins to read. May destroy the connection, if the system cannot watch it.
@@ -124,7 +127,14 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   // Echo: connection.cc.
   void Read();
   void OnEndOfFile();
-  void Answer(absl::string_view bytes);
+  // `read_at` is when `bytes` were read.
+  void Answer(absl::string_view bytes, MonotonicTime read_at);
+  // The answer to what was read then has been sent, or waits.
+  void NoteAnswered(MonotonicTime read_at);
+  void RecordLatency(MonotonicTime read_at, MonotonicTime now,
+                     std::uint64_t reads);
+  WaitingEchoes& Waiting();
+  void ForgetWaiting();  // if nothing waits
   // False if the connection has ended.
   bool Send(absl::string_view bytes);
   Codec::Limits LimitsFor(std::int64_t extra_bytes) const;
@@ -195,7 +205,8 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   WorkerStats& stats() { return *listener_.stats; }
 
   std::int64_t lines_echoed_ = 0;
-  std::string held_;               // read, and not answered while output waits
+  std::string held_;  // read, and not answered while output waits
+  std::unique_ptr<WaitingEchoes> waiting_;  // null while nothing waits
   std::int64_t drain_target_ = 0;  // kDraining: answer so many of the received
   MonotonicTime hard_deadline_ = MonotonicTime::max();  // for CutOff
   CloseReason cut_off_reason_ = CloseReason::kDrainDeadline;

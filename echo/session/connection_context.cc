@@ -23,7 +23,7 @@ ConnectionContext::ConnectionContext(EventLoop& loop, Clock& clock,
       clock_(clock),
       worker_index_(worker_index),
       wall_epoch_(clock.WallNow() -
-                  absl::FromChrono(clock.MonotonicNow().time_since_epoch())),
+                  absl::FromChrono(clock.PreciseNow().time_since_epoch())),
       observers_(std::move(observers)),
       on_ended_(std::move(on_ended)),
       wheel_(clock.MonotonicNow()),

@@ -16,18 +16,35 @@ Counters WorkerStats::Read() const {
   counters.lines_echoed = lines_echoed.Get();
   counters.bytes_buffered = bytes_buffered.Get();
   counters.read_pauses = read_pauses.Get();
+  echo_latency.AddTo(counters.echo_latency);
+  connection_duration.AddTo(counters.connection_duration);
   return counters;
 }
 
 Counters ListenerStats::Total() const {
   Counters total;
   for (const WorkerStats& worker : workers_) total += worker.Read();
+  AddMainLoop(total);
+  return total;
+}
+
+Counters ListenerStats::AddTo(std::vector<Counters>& workers) const {
+  Counters total;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const Counters worker = workers_[i].Read();
+    total += worker;
+    workers[i] += worker;
+  }
+  AddMainLoop(total);
+  return total;
+}
+
+void ListenerStats::AddMainLoop(Counters& total) const {
   total.rejected_max_connections = rejected_max_connections.Get();
   total.rejected_max_connections_per_address =
       rejected_max_connections_per_address.Get();
   total.rejected_max_total_connections = rejected_max_total_connections.Get();
   total.accept_errors = accept_errors.Get();
-  return total;
 }
 
 }  // namespace echod

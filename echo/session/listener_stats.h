@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "echo/base/histogram.h"
 #include "echo/base/relaxed_counter.h"
 #include "echo/control/close_reason.h"
 #include "echo/control/stats.h"
@@ -27,6 +28,8 @@ struct alignas(64) WorkerStats {
   RelaxedCounter lines_echoed;
   RelaxedCounter bytes_buffered;
   RelaxedCounter read_pauses;
+  SharedHistogram echo_latency;         // nanoseconds
+  SharedHistogram connection_duration;  // microseconds
 
   // Thread-safe. The fields are read one by one.
   Counters Read() const;
@@ -50,6 +53,9 @@ class ListenerStats {
 
   // The sum over the workers, with what the main loop counts. Thread-safe.
   Counters Total() const;
+  // The same; and adds each worker's part to its place in `workers`, which has
+  // one for each. Each figure is read once.
+  Counters AddTo(std::vector<Counters>& workers) const;
 
   // Sockets that have been accepted and not closed, including those on their
   // way to a worker. The main loop adds, the workers subtract.
@@ -65,6 +71,8 @@ class ListenerStats {
   RelaxedCounter accept_errors;
 
  private:
+  void AddMainLoop(Counters& total) const;
+
   std::vector<WorkerStats> workers_;
 };
 

@@ -2,9 +2,12 @@
 
 #include "echo/session/session_counters.h"
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/strings/str_cat.h"
+#include "echo/base/clock.h"
 #include "echo/base/logging.h"
 #include "echo/session/connection.h"
 
@@ -25,6 +28,11 @@ void SessionCounters::OnClosed(const Connection& connection,
   WorkerStats& stats = *connection.listener().stats;
   stats.closed[static_cast<std::size_t>(reason)].Add(1);
   stats.active.Add(-1);
+  const MonotonicTime now = connection.listener().context->clock().PreciseNow();
+  stats.connection_duration.Record(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(
+          now - connection.created())
+          .count()));
 }
 
 void SessionLog::OnOpened(const Connection& connection) {

@@ -18,6 +18,9 @@ class FakeClock final : public Clock {
  public:
   MonotonicTime MonotonicNow() override {
     ++looks_;
+    return PreciseNow();
+  }
+  MonotonicTime PreciseNow() override {
     return MonotonicTime(std::chrono::nanoseconds(nanoseconds_.load()));
   }
   absl::Time WallNow() override {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -34,6 +35,8 @@ struct FakePeer {
   // How many bytes the kernel accepts yet, and what the next write returns.
   std::size_t window = std::numeric_limits<std::size_t>::max();
   Write write_status = Write::kAccepted;
+  // Called by each write; may be empty.
+  std::function<void()> during_write;
 
   std::int64_t unconfirmed = 0;
   bool broken = false;
@@ -105,6 +108,7 @@ class FakeTransport final : public Transport {
   }
 
   WriteResult Write(absl::string_view bytes) override {
+    if (peer_.during_write) peer_.during_write();
     if (peer_.write_status != WriteResult::Status::kAccepted) {
       return {.status = peer_.write_status};
     }

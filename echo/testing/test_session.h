@@ -78,6 +78,8 @@ class TestSession final : private SessionObserver {
     if (connection_ != nullptr) connection_->OnSettingsChanged();
   }
 
+  FakeClock& clock() { return clock_; }
+
   Counters Read() const { return stats_->worker(0).Read(); }
 
   // What the observers were told: `o`pened, `p`aused, `r`esumed, `c`losed.
