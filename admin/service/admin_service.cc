@@ -12,15 +12,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "admin/service/audit.h"
 #include "admin/service/duration_conversion.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/proto_conversion.h"
-#include "admin/service/status_conversion.h"
-#include "echo/control/control_error.h"
 
 namespace echod {
 namespace {
@@ -28,8 +25,7 @@ namespace {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
-constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
+constexpr char kServerName[] = "server";
 
 // How long a drain may take, if the request says so.
 template <typename Message>
@@ -47,15 +43,6 @@ absl::StatusOr<std::optional<absl::Duration>> OptionalDuration(
 constexpr std::size_t kMostPagesOfClient = 8;
 constexpr std::size_t kMostPages = 64;
 
-// Ends a stream before its first message.
-class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
- public:
-  explicit FailedWatch(const absl::Status& status) {
-    Finish(ToGrpcStatus(status));
-  }
-  void OnDone() override { delete this; }
-};
-
 }  // namespace
 
 AdminService::AdminService(DataPlane data_plane, const AdminCounters& counters,
@@ -67,12 +54,6 @@ AdminService::AdminService(DataPlane data_plane, const AdminCounters& counters,
       description_(std::move(description)),
       page_timeout_(page_timeout),
       list_turns_(kMostPagesOfClient, kMostPages) {}
-
-admin::v1::Stats AdminService::ReadStats() const {
-  admin::v1::Stats stats = ToProto(data_plane_.server.GetStats());
-  *stats.mutable_admin() = ToProto(counters_);
-  return stats;
-}
 
 admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   admin::v1::Server server;
@@ -123,32 +104,6 @@ ServerUnaryReactor* AdminService::DrainServer(
           answers_, reactor, response, std::move(audit),
           [this](const ServerInfo& info) { return Describe(info); }));
   return reactor;
-}
-
-ServerUnaryReactor* AdminService::GetStats(
-    CallbackServerContext* context,
-    const admin::v1::GetStatsRequest* /*request*/, admin::v1::Stats* response) {
-  *response = ReadStats();
-  return FinishNow(context, absl::OkStatus());
-}
-
-grpc::ServerWriteReactor<admin::v1::Stats>* AdminService::WatchStats(
-    CallbackServerContext* /*context*/,
-    const admin::v1::WatchStatsRequest* request) {
-  absl::Duration interval = kDefaultWatchInterval;
-  if (request->has_interval()) {
-    const auto parsed = ParseDuration(request->interval(), "interval");
-    if (!parsed.ok()) return new FailedWatch(parsed.status());
-    interval = *parsed;
-  }
-  if (interval < kShortestWatchInterval) {
-    return new FailedWatch(InvalidFieldError(
-        "interval",
-        absl::StrCat(absl::FormatDuration(interval),
-                     " is too short; the shortest interval is ",
-                     absl::FormatDuration(kShortestWatchInterval))));
-  }
-  return watches_.Start([this] { return ReadStats(); }, interval);
 }
 
 }  // namespace echod

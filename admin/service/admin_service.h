@@ -133,7 +133,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
                                       admin::v1::Listener* response);
 
   admin::v1::Server Describe(const ServerInfo& info) const;
-  admin::v1::Stats ReadStats() const;
+  admin::v1::Stats ReadStats(admin::v1::StatsView view) const;
   // Asks for a page that skips nothing, and finishes the RPC with it.
   void MakePage(ConnectionList list, grpc::ServerUnaryReactor* reactor,
                 admin::v1::ListConnectionsResponse* response);

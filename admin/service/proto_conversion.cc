@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "admin/service/duration_conversion.h"
 #include "admin/service/resource_names.h"
 #include "admin/service/setting_conversion.h"
+#include "echo/base/histogram.h"
 #include "echo/control/close_reason.h"
 
 namespace echod {
@@ -61,9 +63,34 @@ admin::v1::TcpInfo TcpInfoToProto(const TcpInfo& info) {
   return proto;
 }
 
-}  // namespace
+// `unit` is that of the histogram's values.
+admin::v1::Histogram HistogramToProto(const Histogram& histogram,
+                                      absl::Duration unit,
+                                      admin::v1::StatsView view) {
+  const auto duration = [unit](std::uint64_t value) {
+    return ToProto(unit * static_cast<std::int64_t>(value));
+  };
+  admin::v1::Histogram proto;
+  proto.set_count(static_cast<std::int64_t>(histogram.count()));
+  proto.set_sum_seconds(static_cast<double>(histogram.sum()) *
+                        absl::ToDoubleSeconds(unit));
+  if (histogram.count() == 0) return proto;
+  *proto.mutable_p50() = duration(histogram.Percentile(50));
+  *proto.mutable_p90() = duration(histogram.Percentile(90));
+  *proto.mutable_p99() = duration(histogram.Percentile(99));
+  *proto.mutable_p999() = duration(histogram.Percentile(99.9));
+  *proto.mutable_max() = duration(histogram.Greatest());
+  if (view != admin::v1::STATS_VIEW_FULL) return proto;
+  histogram.ForEachBucket([&](std::uint64_t highest, std::uint64_t count) {
+    admin::v1::Histogram::Bucket& bucket = *proto.add_buckets();
+    *bucket.mutable_upper_bound() = duration(highest);
+    bucket.set_count(static_cast<std::int64_t>(count));
+  });
+  return proto;
+}
 
-admin::v1::Counters ToProto(const Counters& counters) {
+admin::v1::Counters CountersToProto(const Counters& counters,
+                                    admin::v1::StatsView view) {
   admin::v1::Counters proto;
   proto.set_connections_accepted_total(counters.accepted);
   proto.set_connections_active(counters.active);
@@ -82,23 +109,32 @@ admin::v1::Counters ToProto(const Counters& counters) {
   proto.set_bytes_buffered(counters.bytes_buffered);
   proto.set_read_pauses_total(counters.read_pauses);
   proto.set_accept_errors_total(counters.accept_errors);
+  *proto.mutable_echo_latency() =
+      HistogramToProto(counters.echo_latency, absl::Nanoseconds(1), view);
+  *proto.mutable_connection_duration() = HistogramToProto(
+      counters.connection_duration, absl::Microseconds(1), view);
   return proto;
 }
 
-admin::v1::Stats ToProto(const Stats& stats) {
+}  // namespace
+
+admin::v1::Stats ToProto(const Stats& stats, admin::v1::StatsView view) {
   admin::v1::Stats proto;
   *proto.mutable_time() = ToProto(stats.time);
   *proto.mutable_uptime() = ToProto(stats.uptime);
-  *proto.mutable_total() = ToProto(stats.total);
+  *proto.mutable_total() = CountersToProto(stats.total, view);
   proto.set_log_lines_dropped_total(stats.log_lines_dropped);
   for (const auto& [id, counters] : stats.listeners) {
-    (*proto.mutable_listeners())[ListenerName(id)] = ToProto(counters);
+    (*proto.mutable_listeners())[ListenerName(id)] =
+        CountersToProto(counters, view);
   }
-  std::int32_t index = 0;
-  for (const Counters& counters : stats.workers) {
+  for (std::size_t i = 0; i < stats.workers.size(); ++i) {
     admin::v1::WorkerStats& worker = *proto.add_workers();
-    worker.set_worker(index++);
-    *worker.mutable_counters() = ToProto(counters);
+    worker.set_worker(static_cast<std::int32_t>(i));
+    *worker.mutable_counters() = CountersToProto(stats.workers[i], view);
+    if (i >= stats.loop_lag.size()) continue;
+    *worker.mutable_loop_lag() =
+        HistogramToProto(stats.loop_lag[i], absl::Nanoseconds(1), view);
   }
   return proto;
 }

@@ -15,8 +15,8 @@ namespace echod {
 
 // Converts values of the data plane to messages of the API. Thread-safe.
 
-admin::v1::Counters ToProto(const Counters& counters);
-admin::v1::Stats ToProto(const Stats& stats);
+// With the buckets of histograms, if `view` is STATS_VIEW_FULL.
+admin::v1::Stats ToProto(const Stats& stats, admin::v1::StatsView view);
 admin::v1::AdminStats ToProto(const AdminCounters& counters);
 admin::v1::Listener ToProto(const ListenerInfo& listener);
 admin::v1::Connection ToProto(const ConnectionInfo& connection);
