@@ -25,8 +25,6 @@ namespace {
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
-constexpr char kServerName[] = "server";
-
 // How long a drain may take, if the request says so.
 template <typename Message>
 absl::StatusOr<std::optional<absl::Duration>> OptionalDuration(

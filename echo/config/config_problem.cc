@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "echo/base/log_text.h"
 
 namespace echod {
 namespace {
@@ -23,7 +24,7 @@ std::string ProblemText(absl::string_view file, const ConfigProblem& problem) {
   }
   if (!problem.field.empty()) absl::StrAppend(&text, ": ", problem.field);
   absl::StrAppend(&text, ": ", problem.what);
-  return text;
+  return PrintableText(text);  // so that it is one line
 }
 
 std::string ProblemsText(absl::string_view file,

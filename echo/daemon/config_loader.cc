@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "echo/base/log_text.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/settings_table.h"
@@ -52,6 +53,8 @@ absl::StatusOr<DaemonConfig> ConfigLoader::Load() {
   DaemonConfig config = CheckFlags(file, mistakes);
   MergeListeners(file, config, mistakes);
   if (mistakes.command_line.empty() && mistakes.file.empty()) return config;
+  // What a user has written may contain newlines.
+  for (std::string& each : mistakes.command_line) each = PrintableText(each);
   if (!mistakes.file.empty()) {
     mistakes.command_line.push_back(
         ProblemsText(name, std::move(mistakes.file)));

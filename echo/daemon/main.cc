@@ -58,9 +58,16 @@ constexpr absl::Duration kEndMargin = absl::Seconds(2);
 // How long to wait for standard error to accept the last lines of the log.
 constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
 
-// Writes the reasons, one in a line; the exit status.
+// Writes the reason; the exit status.
 int CannotRun(const absl::Status& status) {
-  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) {
+  WriteErrorLine(absl::StrCat("echod: ", status.message()));
+  return kExitCannotRun;
+}
+
+// The same for the mistakes that ConfigLoader has found, one in a line.
+int CannotRunWith(const absl::Status& mistakes) {
+  for (const absl::string_view line :
+       absl::StrSplit(mistakes.message(), '\n')) {
     WriteErrorLine(absl::StrCat("echod: ", line));
   }
   return kExitCannotRun;
@@ -315,7 +322,7 @@ int Main(int argc, char** argv) {
   if (line->result == CommandLineResult::kAnswer) return Print(line->answer);
   loader.SetCommandLine(*line);
   absl::StatusOr<DaemonConfig> config = loader.Load();
-  if (!config.ok()) return CannotRun(config.status());
+  if (!config.ok()) return CannotRunWith(config.status());
   if (config->check_config) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
   }
