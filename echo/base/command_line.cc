@@ -117,7 +117,8 @@ std::map<std::string, ProgramFlag> FlagsOf(const ProgramSpec& program) {
         .help = flag->Help(),
         .set =
             [flag](absl::string_view text) { return SetAbslFlag(*flag, text); },
-        .is_switch = flag->IsOfType<bool>()};
+        .is_switch = flag->IsOfType<bool>(),
+        .is_list = flag->IsOfType<std::vector<std::string>>()};
   }
   for (const ProgramFlag& flag : program.more_flags) flags[flag.name] = flag;
   return flags;
@@ -159,9 +160,16 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
       value = argv[++i];  // --flag value
     }
     if (absl::Status set = SetFlag(name, value, flags); !set.ok()) return set;
-    if (!line.given.emplace(name, value.value_or("true")).second) {
+    const auto [given, first] =
+        line.given.emplace(name, value.value_or("true"));
+    if (first) continue;
+    if (!flags.at(given->first).is_list) {
       return absl::InvalidArgumentError(absl::StrCat(
           "flag --", name, " is given twice; leave one of them out"));
+    }
+    absl::StrAppend(&given->second, ",", *value);
+    if (absl::Status set = SetFlag(name, given->second, flags); !set.ok()) {
+      return set;
     }
   }
   return line;

@@ -38,6 +38,8 @@ struct ProgramFlag {
   // Sets the flag. An error says what is valid, as in `write a whole number`.
   std::function<absl::Status(absl::string_view text)> set;
   bool is_switch = false;  // --name without a value is --name=true
+  // It may be given several times; the values are joined with commas.
+  bool is_list = false;
 };
 
 // Describes a program's command line.
@@ -59,8 +61,8 @@ std::map<std::string, ProgramFlag> FlagsOf(const ProgramSpec& program);
 // Sets the program's flags from `argv`. Unlike absl::ParseCommandLine, which
 // prints and exits, this returns an error with one line that says what is wrong
 // and what to do: an unknown flag (with the most similar one), a value that
-// does not parse, a repeated flag, an unexpected argument. Accepts only the
-// program's own flags, --help and --version.
+// does not parse, a repeated flag that is no list, an unexpected argument.
+// Accepts only the program's own flags, --help and --version.
 //
 // Call once, at the start of main.
 absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,

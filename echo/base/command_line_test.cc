@@ -14,6 +14,7 @@
 
 ABSL_FLAG(int, test_number, 7, "A number.");
 ABSL_FLAG(std::string, test_text, "abc", "A text.");
+ABSL_FLAG(std::vector<std::string>, test_list, {"x"}, "A list.");
 ABSL_FLAG(absl::Duration, test_time, absl::Seconds(1), "A time.");
 
 namespace echod {
@@ -79,6 +80,12 @@ TEST(CommandLineTest, TakesAFlagOnce) {
                        "--test_number is given twice"));
   EXPECT_TRUE(Mentions(Problem({"-test_text", "x", "--test_text=x"}),
                        "--test_text is given twice"));
+}
+
+TEST(CommandLineTest, JoinsTheValuesOfAListThatIsRepeated) {
+  ASSERT_TRUE(Parse({"--test_list=a,b", "--test_list=c"}).ok());
+  EXPECT_EQ(absl::GetFlag(FLAGS_test_list),
+            (std::vector<std::string>{"a", "b", "c"}));
 }
 
 TEST(CommandLineTest, TakesNoOtherArguments) {

@@ -25,8 +25,7 @@ namespace echod {
 //     listeners then holds for every listener.
 //   - A field of a listener overrides the flag of that name in the file.
 //   - With `listeners` in the file, those are the listeners, and --listen,
-//   where
-//     it is given, moves or adds the listener `default`.
+//     where it is given, moves or adds those that it names.
 //
 // For one thread at a time, since it sets absl's flags.
 class ConfigLoader {

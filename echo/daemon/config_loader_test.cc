@@ -112,6 +112,12 @@ TEST_F(ConfigLoaderTest, TheListenFlagMovesOrAddsTheListenerDefault) {
   config = Load({});
   ASSERT_EQ(config->listeners.size(), 1u);
   EXPECT_EQ(config->listeners[0].id, "a");
+  config = Load({"--listen=b=127.0.0.1:2", "--listen=a=127.0.0.1:3"});
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->listeners.size(), 2u);
+  EXPECT_EQ(config->listeners[0].id, "a");
+  EXPECT_EQ(config->listeners[0].port, 3);
+  EXPECT_EQ(config->listeners[1].id, "b");
   Write("listeners: []");
   EXPECT_TRUE(Load({})->listeners.empty());
   EXPECT_EQ(Problem("listeners: [{name: default, port: 1}]\n"

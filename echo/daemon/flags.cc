@@ -2,8 +2,11 @@
 
 #include "echo/daemon/flags.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
@@ -15,7 +18,9 @@
 #include "echo/base/named_values.h"
 #include "echo/base/socket_address.h"
 #include "echo/control/control_error.h"
+#include "echo/control/listener_id.h"
 #include "echo/control/settings_table.h"
+#include "echo/server/listener_registry.h"
 
 namespace echod {
 
@@ -45,11 +50,13 @@ ABSL_FLAG(bool, check_config, false,
           "Checks the flags and the file of --config, says what is wrong, and "
           "exits: with 0 if nothing is, otherwise with 2. Default: false.");
 ABSL_FLAG(
-    std::string, listen, "[::]:8080",
+    std::vector<std::string>, listen, {"[::]:8080"},
     "Address and port to listen on for clients, as address:port, with IPv6 "
     "addresses in brackets. [::], * or an empty address is every address, "
     "IPv4 and IPv6; localhost is 127.0.0.1, or [::1] without IPv4; with "
-    "port 0 the kernel chooses. Default: [::]:8080.");
+    "port 0 the kernel chooses. For several listeners, repeat the flag, or "
+    "separate them by commas, and give each its name as name=address:port; "
+    "the one without a name is default. Default: [::]:8080.");
 ABSL_FLAG(int, workers, 0,
           "Worker threads, at most 1024. Default: 0, one for each CPU that the "
           "process may use by its affinity and cgroup quota.");
@@ -89,6 +96,50 @@ absl::Status BadFlag(absl::string_view flag, absl::string_view problem) {
   return InvalidFieldError(flag, absl::StrCat("flag --", flag, ": ", problem));
 }
 
+// Splits `[name=]address`; the name is `default` if there is none.
+std::pair<std::string, absl::string_view> SplitName(absl::string_view text) {
+  const std::size_t end = text.find_first_of("=:[/");
+  if (end == absl::string_view::npos || text[end] != '=') {
+    return {"default", text};
+  }
+  return {std::string(text.substr(0, end)), text.substr(end + 1)};
+}
+
+absl::StatusOr<std::vector<ListenerCreation>> ParseListeners(
+    const std::vector<std::string>& texts, const ListenerSettings& settings) {
+  if (texts.empty()) {
+    return absl::InvalidArgumentError(
+        "it names no address; write one, such as [::]:8080");
+  }
+  std::vector<ListenerCreation> listeners;
+  std::set<std::string> names;
+  for (const std::string& text : texts) {
+    const auto [name, address_text] = SplitName(text);
+    if (absl::Status valid = CheckListenerId(name); !valid.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the name in '", text, "': ", valid.message()));
+    }
+    if (!names.insert(name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("two listeners are named ", name,
+                       "; give each its own name, as name=address:port"));
+    }
+    const absl::StatusOr<SocketAddress> address =
+        SocketAddress::ParseListen(address_text);
+    if (!address.ok()) return address.status();
+    listeners.push_back({.id = name,
+                         .address = address->Host(),
+                         .port = address->port(),
+                         .settings = settings});
+  }
+  if (listeners.size() > ListenerRegistry::kMostListeners) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there can be ", ListenerRegistry::kMostListeners,
+                     " listeners; leave some out"));
+  }
+  return listeners;
+}
+
 }  // namespace
 
 std::vector<ProgramFlag> SettingFlags(ListenerSettings& settings) {
@@ -107,10 +158,6 @@ std::vector<ProgramFlag> SettingFlags(ListenerSettings& settings) {
 
 absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   DaemonConfig config;
-  const absl::StatusOr<SocketAddress> listen =
-      SocketAddress::ParseListen(absl::GetFlag(FLAGS_listen));
-  if (!listen.ok()) return BadFlag("listen", listen.status().message());
-
   const absl::StatusOr<SocketAddress> admin =
       SocketAddress::ParseListen(absl::GetFlag(FLAGS_admin_address));
   if (!admin.ok()) return BadFlag("admin_address", admin.status().message());
@@ -127,10 +174,10 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   if (absl::Status valid = ValidateSettings(settings); !valid.ok()) {
     return BadFlag(GetErrorDetail(valid).field, valid.message());
   }
-  config.listeners = {{.id = "default",
-                       .address = listen->Host(),
-                       .port = listen->port(),
-                       .settings = settings}};
+  absl::StatusOr<std::vector<ListenerCreation>> listeners =
+      ParseListeners(absl::GetFlag(FLAGS_listen), settings);
+  if (!listeners.ok()) return BadFlag("listen", listeners.status().message());
+  config.listeners = *std::move(listeners);
 
   config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
   if (config.max_total_connections < 0) {

@@ -84,6 +84,54 @@ TEST(FlagsTest, TheConfigurationHasEveryFlag) {
   EXPECT_EQ(config->flags.at("drain_timeout"), "30s");
 }
 
+class ListenFlagTest : public ::testing::Test {
+ protected:
+  static absl::StatusOr<DaemonConfig> Listen(const std::string& text) {
+    const ProgramFlag flag =
+        FlagsOf({.name = "", .flags_file = kFlagsFile}).at("listen");
+    const absl::Status set = flag.set(text);
+    if (!set.ok()) return set;
+    absl::StatusOr<DaemonConfig> config = ConfigFromFlags({.backlog = 9});
+    flag.set(flag.default_value).IgnoreError();
+    return config;
+  }
+};
+
+TEST_F(ListenFlagTest, NamesListeners) {
+  const absl::StatusOr<DaemonConfig> config =
+      Listen("blue=127.0.0.1:1,[::1]:2,g-2=:3");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->listeners.size(), 3u);
+  const std::vector<std::string> names = {"blue", "default", "g-2"};
+  const std::vector<std::string> addresses = {"127.0.0.1", "::1", "::"};
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    EXPECT_EQ(config->listeners[i].id, names[i]);
+    EXPECT_EQ(config->listeners[i].address, addresses[i]);
+    EXPECT_EQ(config->listeners[i].port, static_cast<int>(i + 1));
+    EXPECT_EQ(config->listeners[i].settings.backlog, 9);
+  }
+}
+
+TEST_F(ListenFlagTest, SaysWhatIsWrong) {
+  const auto problem = [](const std::string& text) {
+    return std::string(Listen(text).status().message());
+  };
+  EXPECT_EQ(problem(":1,:2"),
+            "flag --listen: two listeners are named default; give each its own "
+            "name, as name=address:port");
+  EXPECT_EQ(problem("a=:1,a=:2"),
+            "flag --listen: two listeners are named a; give each its own name, "
+            "as name=address:port");
+  EXPECT_TRUE(absl::StrContains(problem("Blue=:1"), "the name in 'Blue=:1': "))
+      << problem("Blue=:1");
+  EXPECT_TRUE(absl::StrContains(problem("=:1"), "the name in '=:1': "));
+  EXPECT_TRUE(absl::StrContains(problem("a=:1,"), "'' has no port"));
+  EXPECT_TRUE(absl::StrContains(problem(""), "write one, such as [::]:8080"));
+  std::string many = ":0";
+  for (int i = 0; i < 128; ++i) absl::StrAppend(&many, ",n", i, "=:0");
+  EXPECT_TRUE(absl::StrContains(problem(many), "there can be 128 listeners"));
+}
+
 // A row of the README's table of flags.
 struct ReadmeRow {
   std::string default_value;

@@ -66,6 +66,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{{"--listen"}, "--listen"}, Case{{"--listen=8080"}, "--listen"},
         Case{{"--listen=example.com:80"}, "--listen"},
         Case{{"--listen=:0", "--listen=:0"}, "--listen"},
+        Case{{"--listen=a=:0", "--listen=a=:0"}, "--listen"},
         Case{{"--listen=[::]:65536"}, "--listen"},
         Case{{"--listen=224.0.0.1:0"}, "--listen"},
         Case{{"--mode=loud"}, "--mode"}, Case{{"--backlog=0"}, "--backlog"},
@@ -213,6 +214,28 @@ TEST(StartupTest, ThePortFileMayBeStandardOutput) {
   EXPECT_EQ(finished.out.rfind(R"({"listeners":{"default":"127.0.0.1:)", 0), 0u)
       << finished.out;
   EXPECT_EQ(Lines(finished.out), 1);
+}
+
+TEST(StartupTest, ListensWhereEachListenFlagSays) {
+  const Finished finished =
+      RunEchod({"--listen=127.0.0.1:0", "--listen=blue=127.0.0.1:0",
+                "--admin_address=127.0.0.1:0", "--port_file=/dev/stdout"},
+               [] { PendingSignal(SIGTERM); });
+  EXPECT_EQ(finished.exit_status, 0) << finished.err;
+  EXPECT_NE(finished.out.find(R"("blue":"127.0.0.1:)"), std::string::npos);
+  EXPECT_NE(finished.out.find(R"("default":"127.0.0.1:)"), std::string::npos);
+}
+
+TEST(StartupTest, TheSettingFlagsAreForEachListener) {
+  const ServerProcess server(
+      {"--listen=127.0.0.1:0,blue=127.0.0.1:0", "--mode=raw"});
+  for (const char* name : {"default", "blue"}) {
+    std::optional<TcpClient> client =
+        TcpClient::Connect(server.echo_address(name));
+    ASSERT_TRUE(client.has_value()) << name;
+    ASSERT_TRUE(client->Send("raw"));
+    EXPECT_EQ(client->Read(3), "raw") << name;
+  }
 }
 
 class EarlySignalTest : public ::testing::TestWithParam<int> {};
