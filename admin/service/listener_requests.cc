@@ -16,6 +16,7 @@
 #include "admin/service/duration_conversion.h"
 #include "admin/service/resource_names.h"
 #include "admin/service/setting_conversion.h"
+#include "echo/base/listen_address.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_settings.h"
 #include "echo/control/settings_table.h"
@@ -38,6 +39,11 @@ absl::StatusOr<std::string> AddressOf(const Listener& listener) {
 // A port that is not set does not mean port 0, which would open the listener on
 // whatever port the kernel chooses.
 absl::StatusOr<int> PortOf(const Listener& listener) {
+  if (IsUnixAddress(listener.address())) {
+    if (!listener.has_port()) return 0;
+    return InvalidFieldError(
+        "listener.port", "the path of a Unix socket has no port; leave it out");
+  }
   if (!listener.has_port()) {
     return InvalidFieldError("listener.port",
                              "the port is not set; write one, or 0 for one "
@@ -98,7 +104,8 @@ absl::Status CopyFields(const admin::v1::UpdateListenerRequest& request,
     if (!address.ok()) return InMask(address.status());
     update.address = *std::move(address);
   }
-  if (changes("port", from.has_port())) {
+  const bool without_port = IsUnixAddress(from.address()) && !from.has_port();
+  if (changes("port", from.has_port()) && !without_port) {
     const absl::StatusOr<int> port = PortOf(from);
     if (!port.ok()) return InMask(port.status());
     update.port = *port;

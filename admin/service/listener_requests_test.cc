@@ -185,6 +185,19 @@ TEST(ListenerCreationTest, TellsWhichFieldIsWrong) {
   EXPECT_EQ(field(request), "listener.idle_timeout");
 }
 
+TEST(ListenerCreationTest, APathHasNoPort) {
+  CreateListenerRequest request;
+  request.mutable_listener()->set_address("unix:/run/a");
+  const absl::StatusOr<ListenerCreation> creation =
+      ParseListenerCreation(request);
+  ASSERT_TRUE(creation.ok()) << creation.status();
+  EXPECT_EQ(creation->address, "unix:/run/a");
+  EXPECT_EQ(creation->port, 0);
+  request.mutable_listener()->set_port(0);
+  EXPECT_EQ(GetErrorDetail(ParseListenerCreation(request).status()).field,
+            "listener.port");
+}
+
 TEST(ListenerDeletionTest, TakesEverything) {
   DeleteListenerRequest request;
   request.set_name("listeners/blue");

@@ -11,6 +11,7 @@
 #include "admin/service/resource_names.h"
 #include "admin/service/setting_conversion.h"
 #include "echo/base/histogram.h"
+#include "echo/base/listen_address.h"
 #include "echo/control/close_reason.h"
 
 namespace echod {
@@ -157,7 +158,7 @@ admin::v1::Listener ToProto(const ListenerInfo& listener) {
   admin::v1::Listener proto;
   proto.set_name(ListenerName(listener.id));
   proto.set_address(listener.address);
-  proto.set_port(listener.port);
+  if (!IsUnixAddress(listener.address)) proto.set_port(listener.port);
   proto.set_bound_port(listener.bound_port);
   SettingsToProto(listener.settings, proto);
   proto.set_state(StateToProto(listener.state));
@@ -188,6 +189,12 @@ admin::v1::Connection ToProto(const ConnectionInfo& connection) {
   proto.set_reading_paused(connection.reading_paused);
   if (connection.tcp_info.has_value()) {
     *proto.mutable_tcp_info() = TcpInfoToProto(*connection.tcp_info);
+  }
+  if (connection.peer_credentials.has_value()) {
+    admin::v1::PeerCredentials& peer = *proto.mutable_peer_credentials();
+    peer.set_pid(connection.peer_credentials->pid);
+    peer.set_uid(connection.peer_credentials->uid);
+    peer.set_gid(connection.peer_credentials->gid);
   }
   return proto;
 }

@@ -21,6 +21,8 @@ namespace echod {
 
 namespace {
 
+constexpr char kUnixName[] = "unix:";
+
 struct HostAndPort {
   absl::string_view host;  // without brackets
   std::uint16_t port = 0;
@@ -77,7 +79,7 @@ SocketAddress SocketAddress::Loopback(std::uint16_t port) {
   SocketAddress v6;
   v6.bytes_.back() = 1;
   v6.port_ = port;
-  v6.ipv6_ = true;
+  v6.family_ = Family::kIpv6;
   sockaddr_storage storage;
   const socklen_t length = v4.WithPort(0).ToKernel(storage);
   const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -109,7 +111,7 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
     }
   }
   if (inet_pton(AF_INET6, number.c_str(), address.bytes_.data()) == 1) {
-    address.ipv6_ = true;
+    address.family_ = Family::kIpv6;
     return OneHost(address);
   }
   return absl::InvalidArgumentError(
@@ -122,7 +124,7 @@ absl::StatusOr<SocketAddress> SocketAddress::OneHost(
     const SocketAddress& address) {
   constexpr std::uint8_t kIpv4Multicast = 224;  // to 239
   const bool many =
-      address.ipv6_
+      address.is_ipv6()
           ? address.bytes_[0] == 0xFF
           : (address.bytes_[0] & 0xF0) == kIpv4Multicast ||
                 std::all_of(address.bytes_.begin(), address.bytes_.begin() + 4,
@@ -150,10 +152,32 @@ SocketAddress SocketAddress::FromKernel(const sockaddr_storage& storage) {
     } else {
       std::memcpy(address.bytes_.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
       address.scope_id_ = v6.sin6_scope_id;
-      address.ipv6_ = true;
+      address.family_ = Family::kIpv6;
     }
+  } else if (storage.ss_family == AF_UNIX) {
+    return UnixPeer({});
   }
   return address;
+}
+
+SocketAddress SocketAddress::UnixPeer(const PeerCredentials& peer) {
+  SocketAddress address;
+  address.family_ = Family::kUnix;
+  static_assert(sizeof peer <= sizeof address.bytes_);
+  std::memcpy(address.bytes_.data(), &peer, sizeof peer);
+  return address;
+}
+
+std::optional<PeerCredentials> SocketAddress::credentials() const {
+  if (!is_unix()) return std::nullopt;
+  PeerCredentials peer;
+  std::memcpy(&peer, bytes_.data(), sizeof peer);
+  return peer;
+}
+
+SocketAddress SocketAddress::HostOnly() const {
+  if (!is_unix()) return WithPort(0);
+  return UnixPeer({.uid = credentials()->uid});
 }
 
 bool SocketAddress::is_unspecified() const {
@@ -169,7 +193,7 @@ SocketAddress SocketAddress::WithPort(std::uint16_t port) const {
 
 socklen_t SocketAddress::ToKernel(sockaddr_storage& storage) const {
   storage = {};
-  if (!ipv6_) {
+  if (!is_ipv6()) {
     sockaddr_in v4 = {};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port_);
@@ -187,8 +211,9 @@ socklen_t SocketAddress::ToKernel(sockaddr_storage& storage) const {
 }
 
 std::string SocketAddress::Host() const {
+  if (is_unix()) return kUnixName;
   char text[INET6_ADDRSTRLEN] = {};
-  inet_ntop(ipv6_ ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
+  inet_ntop(is_ipv6() ? AF_INET6 : AF_INET, bytes_.data(), text, sizeof text);
   if (scope_id_ == 0) return text;
   char zone[IF_NAMESIZE] = {};
   if (if_indextoname(scope_id_, zone) == nullptr) return text;
@@ -196,8 +221,9 @@ std::string SocketAddress::Host() const {
 }
 
 std::string SocketAddress::ToString() const {
-  return ipv6_ ? absl::StrCat("[", Host(), "]:", port_)
-               : absl::StrCat(Host(), ":", port_);
+  if (is_unix()) return kUnixName;
+  return is_ipv6() ? absl::StrCat("[", Host(), "]:", port_)
+                   : absl::StrCat(Host(), ":", port_);
 }
 
 bool IsLocalhost(absl::string_view host) {
@@ -218,6 +244,15 @@ SocketAddress PeerAddress(int fd) {
   socklen_t length = sizeof storage;
   getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length);
   return SocketAddress::FromKernel(storage);
+}
+
+SocketAddress UnixPeerOf(int fd) {
+  ucred peer = {};
+  socklen_t length = sizeof peer;
+  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+  return SocketAddress::UnixPeer({.pid = static_cast<std::int32_t>(peer.pid),
+                                  .uid = peer.uid,
+                                  .gid = peer.gid});
 }
 
 }  // namespace echod

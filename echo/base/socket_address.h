@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,8 +18,19 @@
 
 namespace echod {
 
-// An IPv4 or IPv6 address and a port. A plain value of 24 bytes. Names other
-// than `localhost` are not resolved.
+// Who is at the other end of a Unix socket: what SO_PEERCRED says.
+struct PeerCredentials {
+  std::int32_t pid = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+
+  friend bool operator==(const PeerCredentials&,
+                         const PeerCredentials&) = default;
+};
+
+// An IPv4 or IPv6 address and a port; or the peer of a Unix socket, which has
+// credentials in place of an address. A plain value of 24 bytes. Names other
+// than `localhost` are not resolved. See ListenAddress for paths.
 class SocketAddress {
  public:
   // 0.0.0.0:0.
@@ -40,27 +52,41 @@ class SocketAddress {
   static absl::StatusOr<SocketAddress> FromHost(absl::string_view host,
                                                 std::uint16_t port);
 
-  // From the kernel. An IPv4-mapped IPv6 address becomes IPv4; an address of
-  // another family becomes 0.0.0.0:0.
+  // A peer of a Unix socket.
+  static SocketAddress UnixPeer(const PeerCredentials& peer);
+
+  // From the kernel. An IPv4-mapped IPv6 address becomes IPv4; a Unix socket's
+  // becomes UnixPeer({}); an address of another family becomes 0.0.0.0:0.
   static SocketAddress FromKernel(const sockaddr_storage& storage);
 
-  bool is_ipv6() const { return ipv6_; }
+  bool is_ipv6() const { return family_ == Family::kIpv6; }
+  bool is_unix() const { return family_ == Family::kUnix; }
   std::uint16_t port() const { return port_; }
   bool is_unspecified() const;  // 0.0.0.0 or ::
-  // The address's 4 or 16 bytes, in network order.
+  // The address's 4 or 16 bytes, in network order; none of a Unix socket's
+  // peer.
   absl::Span<const std::uint8_t> host_bytes() const {
-    return absl::MakeConstSpan(bytes_.data(), ipv6_ ? 16 : 4);
+    return absl::MakeConstSpan(bytes_.data(), is_unix()   ? 0
+                                              : is_ipv6() ? 16
+                                                          : 4);
   }
+  // Unset unless is_unix().
+  std::optional<PeerCredentials> credentials() const;
 
   SocketAddress WithPort(std::uint16_t port) const;
 
-  // Fills `storage` for bind or connect, and returns the length to pass.
+  // What all clients of one host have in common: the address without the port.
+  // Of a Unix socket's peers, those of one user.
+  SocketAddress HostOnly() const;
+
+  // Fills `storage` for bind or connect, and returns the length to pass. Not
+  // for a Unix socket's peer.
   socklen_t ToKernel(sockaddr_storage& storage) const;
 
-  // The address without brackets and port.
+  // The address without brackets and port; `unix:` of a Unix socket's peer.
   std::string Host() const;
 
-  // `host:port`, IPv6 in brackets.
+  // `host:port`, IPv6 in brackets; `unix:` of a Unix socket's peer.
   std::string ToString() const;
 
   friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
@@ -69,17 +95,20 @@ class SocketAddress {
   template <typename H>
   friend H AbslHashValue(H state, const SocketAddress& address) {
     return H::combine(std::move(state), address.bytes_, address.scope_id_,
-                      address.port_, address.ipv6_);
+                      address.port_, address.family_);
   }
 
  private:
+  enum class Family : std::uint8_t { kIpv4, kIpv6, kUnix };
+
   // Returns `address`, or an error if it is not unicast.
   static absl::StatusOr<SocketAddress> OneHost(const SocketAddress& address);
 
-  std::array<std::uint8_t, 16> bytes_ = {};  // IPv4: the first four
-  std::uint32_t scope_id_ = 0;               // IPv6 link-local only
-  std::uint16_t port_ = 0;                   // host byte order
-  bool ipv6_ = false;
+  // IPv4: the first four. A Unix socket's peer: its credentials.
+  std::array<std::uint8_t, 16> bytes_ = {};
+  std::uint32_t scope_id_ = 0;  // IPv6 link-local only
+  std::uint16_t port_ = 0;      // host byte order
+  Family family_ = Family::kIpv4;
 };
 
 // Whether `host` is a loopback name according to RFC 6761: `localhost` or a
@@ -91,6 +120,9 @@ bool IsLocalhost(absl::string_view host);
 // reports an error.
 SocketAddress LocalAddress(int fd);
 SocketAddress PeerAddress(int fd);
+
+// The peer of the connected Unix socket `fd`, with its credentials.
+SocketAddress UnixPeerOf(int fd);
 
 }  // namespace echod
 

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -16,6 +17,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -141,6 +143,30 @@ TEST(SocketAddressTest, KnowsTheUnspecifiedAddresses) {
 TEST(SocketAddressTest, WithPortChangesThePortAlone) {
   EXPECT_EQ(SocketAddress::Parse("[::1]:80")->WithPort(81).ToString(),
             "[::1]:81");
+}
+
+TEST(SocketAddressTest, APeerOfAUnixSocketHasCredentials) {
+  const PeerCredentials peer = {.pid = 4, .uid = 5, .gid = 6};
+  const SocketAddress address = SocketAddress::UnixPeer(peer);
+  EXPECT_TRUE(address.is_unix());
+  EXPECT_FALSE(address.is_ipv6());
+  EXPECT_EQ(address.credentials(), peer);
+  EXPECT_EQ(address.ToString(), "unix:");
+  EXPECT_TRUE(address.host_bytes().empty());
+  EXPECT_EQ(address.HostOnly(),
+            SocketAddress::UnixPeer({.pid = 7, .uid = 5, .gid = 8}).HostOnly());
+  EXPECT_NE(address.HostOnly(), SocketAddress::UnixPeer({.uid = 6}).HostOnly());
+  EXPECT_FALSE(SocketAddress().credentials().has_value());
+  EXPECT_EQ(SocketAddress::Parse("192.0.2.1:80")->HostOnly(),
+            *SocketAddress::Parse("192.0.2.1:0"));
+
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  const UniqueFd one(pair[0]);
+  const UniqueFd other(pair[1]);
+  EXPECT_EQ(UnixPeerOf(one.get()).credentials()->uid, getuid());
+  EXPECT_EQ(UnixPeerOf(one.get()).credentials()->pid, getpid());
+  EXPECT_TRUE(LocalAddress(one.get()).is_unix());
 }
 
 }  // namespace

@@ -19,8 +19,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "echo/base/command_line.h"
+#include "echo/base/listen_address.h"
 #include "echo/base/nearest_name.h"
-#include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/config/yaml_node.h"
 #include "echo/control/listener_id.h"
@@ -146,7 +146,12 @@ class Parser {
     if (!has_name) {
       Add(node.mark, field, "it has no name; write one, such as name: default");
     }
-    if (port == nullptr) {
+    const bool is_unix =
+        address != nullptr && IsUnixAddress(address->value.text);
+    if (is_unix && port != nullptr) {
+      Add(port->mark, absl::StrCat(field, ".port"),
+          "the path of a Unix socket has no port; leave it out");
+    } else if (!is_unix && port == nullptr) {
       Add(node.mark, field,
           "it has no port; write one, or port: 0 to let the kernel choose");
     }
@@ -182,8 +187,8 @@ class Parser {
   void SetAddress(const YamlEntry& entry, const std::string& field,
                   ConfigListener& listener) {
     listener.creation.address = entry.value.text;
-    const absl::StatusOr<SocketAddress> parsed =
-        SocketAddress::FromHost(entry.value.text, 0);
+    const absl::StatusOr<ListenAddress> parsed =
+        ListenAddress::FromHost(entry.value.text, 0);
     if (!parsed.ok()) {
       Add(entry.value.mark, absl::StrCat(field, ".address"),
           std::string(parsed.status().message()));
@@ -233,12 +238,15 @@ class Parser {
                          " has this name, too; choose another"));
         return;
       }
-      if (last.creation.port != 0 &&
+      const bool is_unix = IsUnixAddress(last.creation.address);
+      if ((last.creation.port != 0 || is_unix) &&
           last.creation.port == other.creation.port &&
           last.creation.address == other.creation.address) {
-        Add(last.mark, absl::StrCat(last.field, ".port"),
+        Add(last.mark, absl::StrCat(last.field, is_unix ? ".address" : ".port"),
             absl::StrCat("the listener in line ", other.mark.line,
-                         " has this address and port, too; choose another"));
+                         is_unix ? " has this path, too; choose another"
+                                 : " has this address and port, too; choose "
+                                   "another"));
         return;
       }
     }

@@ -47,6 +47,21 @@ std::string ListenerProblem(const std::string& fields) {
       absl::StrCat("listeners:\n- {name: a, port: 1, ", fields, "}\n"));
 }
 
+TEST(ConfigFileTest, APathHasNoPort) {
+  const ConfigFile file =
+      Parse("listeners: [{name: a, address: \"unix:/run/a\"}]");
+  ASSERT_EQ(file.listeners->size(), 1u);
+  EXPECT_EQ((*file.listeners)[0].creation.address, "unix:/run/a");
+  EXPECT_EQ(ListenerProblem("address: \"unix:/run/a\""),
+            "f:2:13: listeners[0].port: the path of a Unix socket has no port; "
+            "leave it out");
+  EXPECT_EQ(Problem("listeners:\n"
+                    "- {name: a, address: \"unix:/run/a\"}\n"
+                    "- {name: b, address: \"unix:/run/a\"}\n"),
+            "f:3:10: listeners[1].address: the listener in line 2 has this "
+            "path, too; choose another");
+}
+
 TEST(ConfigFileTest, ReadsFlagsAndListeners) {
   const ConfigFile file = Parse(R"(
 workers: 4

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "echo/base/listen_address.h"
 #include "echo/config/config_file.h"
 #include "echo/control/settings_table.h"
 
@@ -90,8 +91,10 @@ std::string RunningConfigText(const std::map<std::string, std::string>& flags,
   for (const ListenerInfo& listener : listeners) {
     if (listener.state == ListenerInfo::State::kDraining) continue;
     absl::StrAppend(&list, "  - name: ", listener.id,
-                    "\n    address: ", ValueText(listener.address),
-                    "\n    port: ", listener.port, "\n");
+                    "\n    address: ", ValueText(listener.address), "\n");
+    if (!IsUnixAddress(listener.address)) {
+      absl::StrAppend(&list, "    port: ", listener.port, "\n");
+    }
     for (const Setting& setting : SettingsTable()) {
       absl::StrAppend(&list, "    ", setting.name, ": ",
                       ValueText(SettingText(setting, listener.settings)), "\n");

@@ -44,9 +44,10 @@ TEST(RunningConfigTest, IsReadAsTheSameListeners) {
   const ConfigFile file =
       Reread({}, {Listener("a", "::", 0, {}),
                   Listener("b", "127.0.0.1", 7, UnusualSettings()),
-                  Listener("c", "fe80::1%lo", 8, {})});
+                  Listener("c", "fe80::1%lo", 8, {}),
+                  Listener("d", "unix:/run/a b.sock", 0, {})});
   ASSERT_TRUE(file.listeners.has_value());
-  ASSERT_EQ(file.listeners->size(), 3u);
+  ASSERT_EQ(file.listeners->size(), 4u);
   const std::vector<ConfigListener>& read = *file.listeners;
   EXPECT_EQ(read[0].creation.id, "a");
   EXPECT_EQ(read[0].creation.address, "::");
@@ -54,6 +55,7 @@ TEST(RunningConfigTest, IsReadAsTheSameListeners) {
   EXPECT_EQ(read[1].creation.port, 7);
   EXPECT_EQ(read[1].creation.settings, UnusualSettings());
   EXPECT_EQ(read[2].creation.address, "fe80::1%lo");
+  EXPECT_EQ(read[3].creation.address, "unix:/run/a b.sock");
 }
 
 TEST(RunningConfigTest, IsReadAsTheSameFlags) {

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "echo/base/socket_address.h"
 
 namespace echod {
 
@@ -35,7 +36,7 @@ struct ConnectionInfo {
   std::int64_t listener_generation = 0;
   int worker = 0;
   State state = State::kOpen;
-  std::string remote_address;  // host:port, IPv6 in brackets
+  std::string remote_address;  // host:port, IPv6 in brackets; or unix:
   std::string local_address;
   absl::Time create_time;
   absl::Time last_active_time;
@@ -45,6 +46,7 @@ struct ConnectionInfo {
   std::int64_t lines_echoed = 0;
   bool reading_paused = false;
   std::optional<TcpInfo> tcp_info;
+  std::optional<PeerCredentials> peer_credentials;  // over a Unix socket
 };
 
 }  // namespace echod

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "echo/base/command_line.h"
 #include "echo/base/cpu_count.h"
+#include "echo/base/listen_address.h"
 #include "echo/base/log_level.h"
 #include "echo/base/named_values.h"
 #include "echo/base/socket_address.h"
@@ -54,8 +55,9 @@ ABSL_FLAG(
     "Address and port to listen on for clients, as address:port, with IPv6 "
     "addresses in brackets. [::], * or an empty address is every address, "
     "IPv4 and IPv6; localhost is 127.0.0.1, or [::1] without IPv4; with "
-    "port 0 the kernel chooses. For several listeners, repeat the flag, or "
-    "separate them by commas, and give each its name as name=address:port; "
+    "port 0 the kernel chooses. Or unix:/path, a Unix socket. For several "
+    "listeners, repeat the flag, or separate them by commas, and give each its "
+    "name as name=address; "
     "the one without a name is default. Default: [::]:8080.");
 ABSL_FLAG(int, workers, 0,
           "Worker threads, at most 1024. Default: 0, one for each CPU that the "
@@ -124,8 +126,8 @@ absl::StatusOr<std::vector<ListenerCreation>> ParseListeners(
           absl::StrCat("two listeners are named ", name,
                        "; give each its own name, as name=address:port"));
     }
-    const absl::StatusOr<SocketAddress> address =
-        SocketAddress::ParseListen(address_text);
+    const absl::StatusOr<ListenAddress> address =
+        ListenAddress::Parse(address_text);
     if (!address.ok()) return address.status();
     listeners.push_back({.id = name,
                          .address = address->Host(),

@@ -53,7 +53,8 @@ int AcceptorGroup::MostPerTurn() const {
 Acceptor::Acceptor(EventLoop& loop, ListenSocket listening, Callbacks callbacks,
                    Descriptors descriptors, AcceptorGroup* group)
     : listening_(std::move(listening.fd)),
-      address_(listening.address),
+      address_(std::move(listening.address)),
+      file_(std::move(listening.file)),
       callbacks_(std::move(callbacks)),
       readable_(event_new(loop.base(), listening_.get(), EV_READ | EV_PERSIST,
                           &Acceptor::OnReadable, this)),
@@ -87,7 +88,11 @@ void Acceptor::Resume() {
 }
 
 void Acceptor::StopHandshakes() {
-  handshakes_ = echod::StopHandshakes(listening_.get());
+  if (address_.is_unix()) {
+    file_.Remove();
+  } else {
+    handshakes_ = echod::StopHandshakes(listening_.get());
+  }
 }
 
 Acceptor::Queue Acceptor::CheckQueue() {
@@ -131,7 +136,10 @@ Acceptor::Outcome Acceptor::AcceptOne() {
   const bool last = socket.get() >= descriptor_ceiling_;
   back_off_ = absl::ZeroDuration();
   failures_in_a_row_ = 0;
-  callbacks_.on_accept(std::move(socket), SocketAddress::FromKernel(storage));
+  const SocketAddress remote = address_.is_unix()
+                                   ? UnixPeerOf(socket.get())
+                                   : SocketAddress::FromKernel(storage);
+  callbacks_.on_accept(std::move(socket), remote);
   if (!last) return Outcome::kAccepted;
   callbacks_.on_error();
   BackOff(EMFILE);

@@ -5,11 +5,13 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/time/time.h"
+#include "echo/base/listen_address.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
 #include "echo/net/listen_socket.h"
+#include "echo/net/socket_file.h"
 
 namespace echod {
 
@@ -62,7 +64,7 @@ class Acceptor {
   Acceptor& operator=(const Acceptor&) = delete;
 
   // Where it accepts.
-  const SocketAddress& address() const { return address_; }
+  const ListenAddress& address() const { return address_; }
 
   int fd() const { return listening_.get(); }
 
@@ -71,8 +73,9 @@ class Acceptor {
   void Pause();
   void Resume();
 
-  // Answers no new handshake from now on. Connections that are established, or
-  // about to be, are still accepted, until the Acceptor is destroyed.
+  // Answers no new handshake from now on; a Unix socket loses its file.
+  // Connections that are established, or about to be, are still accepted, until
+  // the Acceptor is destroyed.
   void StopHandshakes();
 
   // The connections that wait to be accepted.
@@ -106,7 +109,8 @@ class Acceptor {
   void BackOff(int error);
 
   const UniqueFd listening_;
-  const SocketAddress address_;
+  const ListenAddress address_;
+  SocketFile file_;  // goes before the socket closes
   Callbacks callbacks_;
   EventPtr readable_;
   Timer retry_;

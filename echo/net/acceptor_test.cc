@@ -52,7 +52,7 @@ class AcceptorOnThread {
                                if (++errors_ == kErrors)
                                  many_errors_.set_value();
                              }});
-      address_ = acceptor.address();
+      address_ = acceptor.address().ip();
       ready.set_value();
       EXPECT_TRUE(loop_->Run().ok());
     });
@@ -149,7 +149,7 @@ int MostAcceptedInATurn(int others, bool stop_handshakes) {
                     Acceptor::Descriptors::kAll, &group);
   std::vector<TcpClient> clients;
   for (int i = 0; i < kClients; ++i) {
-    clients.push_back(*TcpClient::Connect(acceptor.address()));
+    clients.push_back(*TcpClient::Connect(acceptor.address().ip()));
   }
   EXPECT_EQ(acceptor.CheckQueue(), Acceptor::Queue::kMoving);
   if (stop_handshakes) acceptor.StopHandshakes();

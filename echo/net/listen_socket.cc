@@ -16,36 +16,71 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "echo/base/logging.h"
+#include "echo/base/socket_address.h"
 #include "echo/control/control_error.h"
 
 namespace echod {
 namespace {
 
-absl::Status ListenError(const SocketAddress& address, int error) {
-  const auto failed =
-      [&](const char* reason, const char* name, const std::string& message,
-          absl::StatusCode code = absl::StatusCode::kFailedPrecondition) {
-        return ControlError(
-            code, message, {.reason = reason, .field = "", .errno_name = name});
-      };
-  const std::string where = address.ToString();
+absl::Status Failed(
+    const char* reason, const char* name, const std::string& message,
+    absl::StatusCode code = absl::StatusCode::kFailedPrecondition) {
+  return ControlError(code, message,
+                      {.reason = reason, .field = "", .errno_name = name});
+}
+
+// OK if the error says nothing that is special for a path.
+absl::Status PathError(const std::string& where, int error) {
   switch (error) {
     case EADDRINUSE:
-      return failed(
+      return Failed("ADDRESS_IN_USE", "EADDRINUSE",
+                    absl::StrCat("cannot listen on ", where,
+                                 ": a socket is bound to it, or the file is no "
+                                 "socket; choose another path, or remove it"));
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return Failed("BIND_PERMISSION_DENIED",
+                    error == EACCES  ? "EACCES"
+                    : error == EPERM ? "EPERM"
+                                     : "EROFS",
+                    absl::StrCat("cannot listen on ", where,
+                                 ": no permission to create it; choose "
+                                 "another directory, or make it writable"));
+    case ENOENT:
+    case ENOTDIR:
+      return Failed("ADDRESS_NOT_AVAILABLE",
+                    error == ENOENT ? "ENOENT" : "ENOTDIR",
+                    absl::StrCat("cannot listen on ", where,
+                                 ": its directory does not exist; create it"));
+    default:
+      return absl::OkStatus();
+  }
+}
+
+absl::Status ListenError(const ListenAddress& address, int error) {
+  const std::string where = address.ToString();
+  if (address.is_unix()) {
+    absl::Status special = PathError(where, error);
+    if (!special.ok()) return special;
+  }
+  switch (error) {
+    case EADDRINUSE:
+      return Failed(
           "ADDRESS_IN_USE", "EADDRINUSE",
           absl::StrCat("cannot listen on ", where,
                        ": the port is already in use; choose another, "
                        "or 0 to let the kernel choose"));
     case EACCES:
     case EPERM:
-      return failed(
+      return Failed(
           "BIND_PERMISSION_DENIED", error == EACCES ? "EACCES" : "EPERM",
           absl::StrCat("cannot listen on ", where,
                        ": no permission; choose a port above 1023, or "
                        "grant CAP_NET_BIND_SERVICE"));
     case EADDRNOTAVAIL:
     case EAFNOSUPPORT:
-      return failed(
+      return Failed(
           "ADDRESS_NOT_AVAILABLE",
           error == EADDRNOTAVAIL ? "EADDRNOTAVAIL" : "EAFNOSUPPORT",
           absl::StrCat(
@@ -54,14 +89,14 @@ absl::Status ListenError(const SocketAddress& address, int error) {
               "it has, or [::] for all"));
     case EMFILE:
     case ENFILE:
-      return failed(
+      return Failed(
           "DESCRIPTORS_EXHAUSTED", error == EMFILE ? "EMFILE" : "ENFILE",
           absl::StrCat("cannot listen on ", where,
                        ": no file descriptor is left; raise the limit "
                        "(ulimit -n), or close connections"),
           absl::StatusCode::kResourceExhausted);
     default:
-      return failed(
+      return Failed(
           "LISTEN_FAILED", absl::StrCat("errno ", error).c_str(),
           absl::StrCat("cannot listen on ", where, ": ", std::strerror(error)));
   }
@@ -115,6 +150,22 @@ int TryBind(const SocketAddress& address, Purpose purpose, UniqueFd& bound) {
 }
 
 // An errno, or 0 and a socket.
+int TryListenOnPath(const ListenAddress& address, int backlog,
+                    ListenSocket& listening) {
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return errno;
+  SocketFile file;
+  if (const int error = SocketFile::Bind(fd.get(), address.path(), file);
+      error != 0) {
+    return error;
+  }
+  if (listen(fd.get(), backlog) != 0) return errno;
+  listening = {
+      .fd = std::move(fd), .address = address, .file = std::move(file)};
+  return 0;
+}
+
+// An errno, or 0 and a socket.
 int TryListen(const SocketAddress& address, int backlog,
               ListenSocket& listening) {
   UniqueFd fd;
@@ -134,7 +185,8 @@ int TryListen(const SocketAddress& address, int backlog,
     return errno;
   }
   listening = {.fd = std::move(fd),
-               .address = SocketAddress::FromKernel(bound)};
+               .address = SocketAddress::FromKernel(bound),
+               .file = {}};
   return 0;
 }
 
@@ -153,27 +205,35 @@ int TryAddress(const SocketAddress& address,
 
 }  // namespace
 
-absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
+absl::StatusOr<ListenSocket> OpenListenSocket(const ListenAddress& address,
                                               int backlog) {
   ListenSocket listening;
-  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
-    return TryListen(attempted, backlog, listening);
-  });
+  const int error =
+      address.is_unix()
+          ? TryListenOnPath(address, backlog, listening)
+          : TryAddress(address.ip(), [&](const SocketAddress& attempted) {
+              return TryListen(attempted, backlog, listening);
+            });
   if (error != 0) return ListenError(address, error);
   return listening;
 }
 
-absl::Status CheckListenAddress(const SocketAddress& address,
+absl::Status CheckListenAddress(const ListenAddress& address,
                                 const std::vector<int>& disregarded) {
+  if (address.is_unix()) {
+    const int error = SocketFile::Check(address.path());
+    return error == 0 ? absl::OkStatus() : ListenError(address, error);
+  }
   // The kernel lets two sockets of one user share a port if both ask for it.
   // For the time of this check, they do.
   for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   const Purpose purpose =
       disregarded.empty() ? Purpose::kCheck : Purpose::kCheckBesideOwn;
-  const int error = TryAddress(address, [&](const SocketAddress& attempted) {
-    UniqueFd bound;
-    return TryBind(attempted, purpose, bound);
-  });
+  const int error =
+      TryAddress(address.ip(), [&](const SocketAddress& attempted) {
+        UniqueFd bound;
+        return TryBind(attempted, purpose, bound);
+      });
   for (const int fd : disregarded) SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 0);
   return error == 0 ? absl::OkStatus() : ListenError(address, error);
 }

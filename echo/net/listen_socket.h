@@ -7,31 +7,33 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "echo/base/socket_address.h"
+#include "echo/base/listen_address.h"
 #include "echo/base/unique_fd.h"
+#include "echo/net/socket_file.h"
 
 namespace echod {
 
 // A listening socket, non-blocking, and its address.
 struct ListenSocket {
   UniqueFd fd;
-  SocketAddress address;
+  ListenAddress address;
+  SocketFile file;  // of a Unix socket
 };
 
 // Opens a socket that listens on `address`. `[::]` accepts IPv4, too; on a host
 // without IPv6 it is IPv4 alone. A port that is in use is an error; it is never
-// shared.
+// shared. So is a path; see SocketFile.
 //
 // Errors are FAILED_PRECONDITION with the reasons ADDRESS_IN_USE,
 // BIND_PERMISSION_DENIED, ADDRESS_NOT_AVAILABLE or LISTEN_FAILED, and
 // RESOURCE_EXHAUSTED if there is no free descriptor.
-absl::StatusOr<ListenSocket> OpenListenSocket(const SocketAddress& address,
+absl::StatusOr<ListenSocket> OpenListenSocket(const ListenAddress& address,
                                               int backlog);
 
 // OK, or the error that OpenListenSocket would return now, as far as bind can
 // tell. Never listens, so no client can connect. Ignores this process's own
 // listening sockets `disregarded`.
-absl::Status CheckListenAddress(const SocketAddress& address,
+absl::Status CheckListenAddress(const ListenAddress& address,
                                 const std::vector<int>& disregarded);
 
 // How a listening socket was made to ignore new handshakes.

@@ -73,7 +73,7 @@ class StopHandshakesTest : public ::testing::TestWithParam<Stop> {
   const ListenSocket socket_ =
       *OpenListenSocket(*SocketAddress::Parse(GetParam().address), 16);
   const UniqueFd& listening_ = socket_.fd;
-  const SocketAddress& address_ = socket_.address;
+  const SocketAddress& address_ = socket_.address.ip();
 };
 
 TEST_P(StopHandshakesTest, DropsNewOnes) {
@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CheckListenAddressTest, FindsWhatListensButForWhatItIsToDisregard) {
   const ListenSocket first =
       *OpenListenSocket(*SocketAddress::Parse("127.0.0.1:0"), 1);
-  const SocketAddress taken = first.address;
+  const SocketAddress taken = first.address.ip();
   const SocketAddress all =
       SocketAddress::Parse("[::]:0")->WithPort(taken.port());
   for (const SocketAddress& address : {taken, all}) {

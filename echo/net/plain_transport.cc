@@ -38,13 +38,13 @@ int Ask(int fd, unsigned long request) {
 }  // namespace
 
 TransportPtr PlainTransport::In(TransportSpace& space, EventLoop& loop,
-                                UniqueFd socket) {
+                                UniqueFd socket, Kind kind) {
   return TransportPtr(new (space.bytes)
-                          PlainTransport(loop, std::move(socket)));
+                          PlainTransport(loop, std::move(socket), kind));
 }
 
-PlainTransport::PlainTransport(EventLoop& loop, UniqueFd socket)
-    : FdWatcher(std::move(socket)), loop_(loop) {}
+PlainTransport::PlainTransport(EventLoop& loop, UniqueFd socket, Kind kind)
+    : FdWatcher(std::move(socket)), loop_(loop), kind_(kind) {}
 
 PlainTransport::~PlainTransport() {
   Stop(loop_.read_poller());
@@ -157,7 +157,7 @@ void PlainTransport::CloseOutput() { shutdown(fd(), SHUT_WR); }
 void PlainTransport::Abort() { ResetOnClose(fd()); }
 
 std::int64_t PlainTransport::UnconfirmedBytes() const {
-  return Ask(fd(), SIOCOUTQ);
+  return kind_ == Kind::kUnix ? 0 : Ask(fd(), SIOCOUTQ);
 }
 
 std::chrono::milliseconds PlainTransport::SinceLastConfirmation() const {

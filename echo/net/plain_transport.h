@@ -20,18 +20,23 @@
 
 namespace echod {
 
-// A plain TCP socket, with direct calls of recv and send. A bufferevent exists
-// only while there is output that the kernel has not accepted; it sends that
-// when it can. Most connections never need one, and idle ones do not have one.
+// A plain TCP or Unix socket, with direct calls of recv and send. A bufferevent
+// exists only while there is output that the kernel has not accepted; it sends
+// that when it can. Most connections never need one, and idle ones do not have
+// one.
 //
 // An echo touches one cache line of it: with thousands of connections, each
 // further line is a cache miss.
 class alignas(64) PlainTransport final : private FdWatcher, public Transport {
  public:
+  // What a Unix socket has sent is with its peer, and outlives a close: it has
+  // no unconfirmed bytes.
+  enum class Kind : std::uint8_t { kTcp, kUnix };
+
   // A transport that lives in `space`. `socket` is connected and non-blocking.
   // `loop` outlives the transport.
   static TransportPtr In(TransportSpace& space, EventLoop& loop,
-                         UniqueFd socket);
+                         UniqueFd socket, Kind kind = Kind::kTcp);
   ~PlainTransport() override;
 
   // Transport.
@@ -57,7 +62,7 @@ class alignas(64) PlainTransport final : private FdWatcher, public Transport {
   static void OnChanged(evbuffer* output, const evbuffer_cb_info* info,
                         void* self);
 
-  PlainTransport(EventLoop& loop, UniqueFd socket);
+  PlainTransport(EventLoop& loop, UniqueFd socket, Kind kind);
 
   void Release() override { this->~PlainTransport(); }
   void OnReadable() override;
@@ -67,6 +72,7 @@ class alignas(64) PlainTransport final : private FdWatcher, public Transport {
   EventLoop& loop_;
   BuffereventPtr output_;       // null: nothing waits
   bool output_failed_ = false;  // until ResumeOutput
+  const Kind kind_;
 };
 static_assert(sizeof(PlainTransport) <= sizeof(TransportSpace));
 

@@ -31,8 +31,8 @@ std::string NewEtagBase() {
 }
 
 // Two ways to write one socket: port 0 stands for whatever the kernel chose.
-bool SameSocket(const SocketAddress& wanted, const SocketAddress& configured,
-                const SocketAddress& bound) {
+bool SameSocket(const ListenAddress& wanted, const ListenAddress& configured,
+                const ListenAddress& bound) {
   return wanted == configured || wanted == configured.WithPort(bound.port());
 }
 
@@ -40,15 +40,21 @@ bool InUse(const absl::Status& status) {
   return GetErrorDetail(status).reason == "ADDRESS_IN_USE";
 }
 
+absl::Status UnixPortError() {
+  return InvalidFieldError(
+      "port", "the path of a Unix socket has no port; leave it out");
+}
+
 // The address of these fields of a request.
-absl::StatusOr<SocketAddress> AddressOf(const std::string& host, int port) {
+absl::StatusOr<ListenAddress> AddressOf(const std::string& host, int port) {
+  if (IsUnixAddress(host) && port != 0) return UnixPortError();
   if (port < 0 || port > std::numeric_limits<std::uint16_t>::max()) {
     return InvalidFieldError(
         "port",
         absl::StrCat(port, " is not a port; choose one from 0 to 65535"));
   }
-  absl::StatusOr<SocketAddress> address =
-      SocketAddress::FromHost(host, static_cast<std::uint16_t>(port));
+  absl::StatusOr<ListenAddress> address =
+      ListenAddress::FromHost(host, static_cast<std::uint16_t>(port));
   if (!address.ok()) {
     return InvalidFieldError("address", address.status().message());
   }
@@ -62,11 +68,11 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
   if (absl::Status valid = ValidateSettings(creation.settings); !valid.ok()) {
     return valid;
   }
-  absl::StatusOr<SocketAddress> address =
+  absl::StatusOr<ListenAddress> address =
       AddressOf(creation.address, creation.port);
   if (!address.ok()) return std::move(address).status();
   return Plan{.settings = creation.settings,
-              .address = *address,
+              .address = *std::move(address),
               .new_socket = true,
               .socket = {}};
 }
@@ -141,7 +147,7 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
                                .generation = generation});
 }
 
-SocketAddress Listener::bound_address() const {
+ListenAddress Listener::bound_address() const {
   return acceptor_ != nullptr ? acceptor_->address() : address_;
 }
 
@@ -183,9 +189,17 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
   if (absl::Status valid = ValidateSettings(plan.settings); !valid.ok()) {
     return valid;
   }
-  const absl::StatusOr<SocketAddress> address =
-      AddressOf(update.address.value_or(address_.Host()),
-                update.port.value_or(address_.port()));
+  const std::string host = update.address.value_or(address_.Host());
+  if (IsUnixAddress(host) && update.port.has_value()) return UnixPortError();
+  if (!IsUnixAddress(host) && address_.is_unix() && !update.port.has_value()) {
+    return InvalidFieldError("port",
+                             "the listener has a Unix socket, and no port so "
+                             "far; write one, or 0 for one that the kernel "
+                             "chooses");
+  }
+  const int port = update.port.value_or(address_.port());
+  const absl::StatusOr<ListenAddress> address =
+      AddressOf(host, IsUnixAddress(host) ? 0 : port);
   if (!address.ok()) return address.status();
   plan.address = *address;
   plan.new_socket = !SameSocket(plan.address, address_, bound_address());
@@ -200,7 +214,8 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
   return plan;
 }
 
-bool Listener::IsLeaving(const SocketAddress& address) const {
+bool Listener::IsLeaving(const ListenAddress& address) const {
+  if (address.is_unix()) return false;  // what retires has lost its path
   std::vector<int> leaving;
   for (const auto& each : retiring_) {
     if (each->acceptor()->address().port() == address.port()) {
@@ -212,7 +227,8 @@ bool Listener::IsLeaving(const SocketAddress& address) const {
 
 absl::Status Listener::ExplainSocketError(absl::Status error,
                                           const Plan& plan) const {
-  if (!InUse(error) || plan.address.port() != bound_address().port()) {
+  if (!InUse(error) || plan.address.is_unix() ||
+      plan.address.port() != bound_address().port()) {
     return error;
   }
   return ControlError(

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "echo/base/clock.h"
+#include "echo/base/listen_address.h"
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control/listener_control.h"
@@ -58,7 +59,7 @@ class Listener {
   // A checked configuration of a listener.
   struct Plan {
     ListenerSettings settings;
-    SocketAddress address;    // as configured; port 0: any
+    ListenAddress address;    // as configured; port 0: any
     bool new_socket = false;  // the address takes a new one
     ListenSocket socket;      // valid once it has been opened
   };
@@ -92,7 +93,7 @@ class Listener {
   bool stopped() const { return acceptor_ == nullptr; }
 
   // The address on which it accepts; after it has stopped, the configured one.
-  SocketAddress bound_address() const;
+  ListenAddress bound_address() const;
 
   ListenerInfo Describe() const;
 
@@ -105,7 +106,7 @@ class Listener {
 
   // Whether only retiring sockets of this listener keep `address` from being
   // bound: it will be free when WhenRetired has called back.
-  bool IsLeaving(const SocketAddress& address) const;
+  bool IsLeaving(const ListenAddress& address) const;
 
   // Returns `error`, of CheckSocket or OpenSocket; or, if this listener is in
   // its own way, an error that says so.
@@ -169,7 +170,7 @@ class Listener {
   const absl::Time create_time_;
   Callbacks callbacks_;
 
-  SocketAddress address_;  // as configured
+  ListenAddress address_;  // as configured
   ListenerSettings settings_;
   std::int64_t generation_;
   std::int64_t revision_ = 1;

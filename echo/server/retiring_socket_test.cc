@@ -137,7 +137,7 @@ class QueueTest : public ::testing::Test {
             .on_error = [] {}},
         Acceptor::Descriptors::kAll);
     for (int i = 0; i < clients; ++i) {
-      clients_.push_back(*TcpClient::Connect(acceptor->address()));
+      clients_.push_back(*TcpClient::Connect(acceptor->address().ip()));
     }
     return acceptor;
   }

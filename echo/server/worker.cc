@@ -213,7 +213,10 @@ void Worker::Adopt(AcceptedSocket accepted) {
       std::make_unique<Connection>(
           share.listener, number, accepted.generation,
           [&](TransportSpace& space) {
-            return PlainTransport::In(space, loop_, std::move(accepted.socket));
+            return PlainTransport::In(space, loop_, std::move(accepted.socket),
+                                      accepted.remote.is_unix()
+                                          ? PlainTransport::Kind::kUnix
+                                          : PlainTransport::Kind::kTcp);
           },
           accepted.remote));
   place->second->Start();

@@ -378,7 +378,7 @@ TEST(StoppedWorkerTest, ResetsAndUncountsWhatIsHandedOver) {
   const absl::StatusOr<ListenSocket> listening =
       OpenListenSocket(*SocketAddress::FromHost("127.0.0.1", 0), 16);
   ASSERT_TRUE(listening.ok());
-  std::optional<TcpClient> client = TcpClient::Connect(listening->address);
+  std::optional<TcpClient> client = TcpClient::Connect(listening->address.ip());
   ASSERT_TRUE(client.has_value());
   const SocketAddress remote = client->local();
   stats->open_connections = 1;

@@ -11,7 +11,7 @@ AddressCounts::Part& AddressCounts::PartOf(const SocketAddress& address) {
 }
 
 bool AddressCounts::Add(const SocketAddress& address, std::int64_t most) {
-  const SocketAddress host = address.WithPort(0);
+  const SocketAddress host = address.HostOnly();
   Part& part = PartOf(host);
   const MutexLock lock(part.mutex);
   std::int64_t& count = part.counts[host];
@@ -22,7 +22,7 @@ bool AddressCounts::Add(const SocketAddress& address, std::int64_t most) {
 }
 
 void AddressCounts::Remove(const SocketAddress& address) {
-  const SocketAddress host = address.WithPort(0);
+  const SocketAddress host = address.HostOnly();
   Part& part = PartOf(host);
   const MutexLock lock(part.mutex);
   const auto found = part.counts.find(host);

@@ -13,8 +13,8 @@
 
 namespace echod {
 
-// Counts connections by client address, whatever the port. Keeps only addresses
-// that have connections. Thread-safe.
+// Counts connections by client address, whatever the port; over a Unix socket,
+// by user. Keeps only addresses that have connections. Thread-safe.
 class AddressCounts {
  public:
   // Adds a connection, unless the address has `most` already; 0 is no limit.

@@ -327,6 +327,7 @@ ConnectionInfo Connection::Describe(bool with_tcp_info) const {
   info.bytes_buffered = BufferedBytes();
   info.lines_echoed = lines_echoed_;
   info.reading_paused = IsStopped(ReadStop::kBackPressure);
+  info.peer_credentials = remote_.credentials();
   if (with_tcp_info) info.tcp_info = transport_->Info();
   return info;
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,6 +46,20 @@ std::optional<TcpClient> TcpClient::Connect(const SocketAddress& server,
   }
   const socklen_t length = server.ToKernel(storage);
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&storage), length) != 0) {
+    return std::nullopt;
+  }
+  return TcpClient(std::move(fd));
+}
+
+std::optional<TcpClient> TcpClient::ConnectTo(const std::string& path) {
+  UniqueFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval timeout = absl::ToTimeval(Options().timeout);
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+  sockaddr_un name = {};
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path, sizeof name.sun_path - 1);
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) {
     return std::nullopt;
   }
   return TcpClient(std::move(fd));

@@ -37,6 +37,9 @@ class TcpClient {
     return Connect(server, Options());
   }
 
+  // The same to a Unix socket, which behaves alike.
+  static std::optional<TcpClient> ConnectTo(const std::string& path);
+
   // False if the connection failed or the timeout expired.
   bool Send(absl::string_view bytes);
   // Sends `bytes`, the last as urgent data.
