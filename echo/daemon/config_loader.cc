@@ -52,6 +52,10 @@ absl::StatusOr<DaemonConfig> ConfigLoader::Load() {
   SetFlags(file, mistakes);
   DaemonConfig config = CheckFlags(file, mistakes);
   MergeListeners(file, config, mistakes);
+  const std::string listen(kListenFlag);
+  config.listens_by_default = !IsGiven(listen) &&
+                              file.flags.count(listen) == 0 &&
+                              !file.listeners.has_value();
   if (mistakes.command_line.empty() && mistakes.file.empty()) return config;
   // What a user has written may contain newlines.
   for (std::string& each : mistakes.command_line) each = PrintableText(each);

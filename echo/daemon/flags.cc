@@ -180,6 +180,7 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
       ParseListeners(absl::GetFlag(FLAGS_listen), settings);
   if (!listeners.ok()) return BadFlag("listen", listeners.status().message());
   config.listeners = *std::move(listeners);
+  config.settings = settings;
 
   config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
   if (config.max_total_connections < 0) {

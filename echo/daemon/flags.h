@@ -20,6 +20,9 @@ namespace echod {
 // What the command line and the configuration file say, checked.
 struct DaemonConfig {
   std::vector<ListenerCreation> listeners;
+  ListenerSettings settings;  // of listeners that do not have their own
+  // Whether `listeners` is only what --listen defaults to.
+  bool listens_by_default = false;
   int worker_count = 1;  // never 0: that has been resolved
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -32,11 +33,13 @@
 #include "echo/daemon/config_loader.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/hangup_signal.h"
+#include "echo/daemon/inherited_sockets.h"
 #include "echo/daemon/library_logs.h"
 #include "echo/daemon/port_file.h"
 #include "echo/daemon/port_file_publisher.h"
 #include "echo/daemon/process_end.h"
 #include "echo/event/event_loop.h"
+#include "echo/net/listen_socket.h"
 #include "echo/server/echo_server.h"
 
 namespace echod {
@@ -106,10 +109,11 @@ std::string Hostname() {
 // The two planes, and the main loop.
 class Daemon {
  public:
-  Daemon(DaemonConfig config, std::unique_ptr<EventLoop> loop)
+  Daemon(DaemonConfig config, std::map<std::string, ListenSocket> inherited,
+         std::unique_ptr<EventLoop> loop)
       : config_(std::move(config)),
         loop_(std::move(loop)),
-        server_(*loop_, SystemClock(), Options()) {}
+        server_(*loop_, SystemClock(), Options(std::move(inherited))) {}
 
   absl::Status Start() {
     auto requests =
@@ -193,9 +197,10 @@ class Daemon {
   }
 
  private:
-  EchoServerOptions Options() {
+  EchoServerOptions Options(std::map<std::string, ListenSocket> inherited) {
     EchoServerOptions options;
     options.listeners = config_.listeners;
+    options.inherited = std::move(inherited);
     options.worker_count = config_.worker_count;
     options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;
@@ -327,6 +332,10 @@ int Main(int argc, char** argv) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
   }
   SetLogLevel(config->log_level);
+  absl::StatusOr<std::map<std::string, ListenSocket>> inherited =
+      TakeInheritedSockets();
+  if (!inherited.ok()) return CannotRun(inherited.status());
+  AddInherited(*inherited, *config);
   if (absl::Status enough = PrepareDescriptors(config->worker_count,
                                                !config->http_address.empty());
       !enough.ok()) {
@@ -335,7 +344,7 @@ int Main(int argc, char** argv) {
 
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return CannotRun(loop.status());
-  Daemon daemon(*std::move(config), *std::move(loop));
+  Daemon daemon(*std::move(config), *std::move(inherited), *std::move(loop));
   if (absl::Status started = daemon.Start(); !started.ok()) {
     return CannotRun(started);
   }

@@ -66,6 +66,10 @@ class Acceptor {
   // Where it accepts.
   const ListenAddress& address() const { return address_; }
 
+  // Whether another process has the socket, too: then its queue does not end
+  // with the Acceptor.
+  bool inherited() const { return inherited_; }
+
   int fd() const { return listening_.get(); }
 
   // Stops accepting, or goes on. While paused, the kernel still answers
@@ -111,6 +115,7 @@ class Acceptor {
   const UniqueFd listening_;
   const ListenAddress address_;
   SocketFile file_;  // goes before the socket closes
+  const bool inherited_;
   Callbacks callbacks_;
   EventPtr readable_;
   Timer retry_;

@@ -2,10 +2,12 @@
 
 #include "echo/net/listen_socket.h"
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
@@ -106,6 +108,19 @@ bool SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
+bool GetOption(int fd, int name, int& value) {
+  socklen_t length = sizeof value;
+  return getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0;
+}
+
+// Those that sockets accepted from it inherit. False, and errno, on an error.
+bool SetOptionsToInherit(int fd) {
+  // Urgent data stays in its place in the stream.
+  return SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+         SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+         SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1);
+}
+
 constexpr int kHighestHopLimit = 255;
 
 // For both families: an IPv6 socket gets IPv4 packets, too.
@@ -172,11 +187,7 @@ int TryListen(const SocketAddress& address, int backlog,
   if (const int error = TryBind(address, Purpose::kListen, fd); error != 0) {
     return error;
   }
-  // Accepted sockets inherit these options.
-  if (!SetOption(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1)) return errno;
-  if (!SetOption(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1)) return errno;
-  // Urgent data stays in its place in the stream.
-  if (!SetOption(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1)) return errno;
+  if (!SetOptionsToInherit(fd.get())) return errno;
   if (listen(fd.get(), backlog) != 0) return errno;
   sockaddr_storage bound = {};
   socklen_t length = sizeof bound;
@@ -216,6 +227,51 @@ absl::StatusOr<ListenSocket> OpenListenSocket(const ListenAddress& address,
             });
   if (error != 0) return ListenError(address, error);
   return listening;
+}
+
+absl::StatusOr<ListenSocket> AdoptListenSocket(UniqueFd fd) {
+  int listens = 0;
+  int type = 0;
+  if (!GetOption(fd.get(), SO_ACCEPTCONN, listens) ||
+      !GetOption(fd.get(), SO_TYPE, type) || listens == 0 ||
+      type != SOCK_STREAM) {
+    return absl::InvalidArgumentError(
+        "it is not a listening stream socket; in a systemd socket unit, use "
+        "ListenStream= and Accept=no");
+  }
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof storage;
+  if (getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &length) !=
+      0) {
+    return absl::InvalidArgumentError(std::strerror(errno));
+  }
+  ListenSocket adopted;
+  if (storage.ss_family == AF_UNIX) {
+    sockaddr_un name = {};
+    std::memcpy(&name, &storage, sizeof name);
+    // The kernel ends it with a NUL, unless it fills the array.
+    const absl::StatusOr<ListenAddress> address = ListenAddress::FromHost(
+        absl::StrCat("unix:",
+                     std::string(name.sun_path,
+                                 strnlen(name.sun_path, sizeof name.sun_path))),
+        0);
+    if (!address.ok()) return address.status();
+    adopted.address = *address;
+  } else if (storage.ss_family == AF_INET || storage.ss_family == AF_INET6) {
+    adopted.address = SocketAddress::FromKernel(storage);
+    if (!SetOptionsToInherit(fd.get())) {
+      return absl::InvalidArgumentError(std::strerror(errno));
+    }
+  } else {
+    return absl::InvalidArgumentError("it is neither TCP nor a Unix socket");
+  }
+  if (fcntl(fd.get(), F_SETFD, FD_CLOEXEC) != 0 ||
+      fcntl(fd.get(), F_SETFL, fcntl(fd.get(), F_GETFL) | O_NONBLOCK) != 0) {
+    return absl::InvalidArgumentError(std::strerror(errno));
+  }
+  adopted.fd = std::move(fd);
+  adopted.inherited = true;
+  return adopted;
 }
 
 absl::Status CheckListenAddress(const ListenAddress& address,

@@ -17,7 +17,8 @@ namespace echod {
 struct ListenSocket {
   UniqueFd fd;
   ListenAddress address;
-  SocketFile file;  // of a Unix socket
+  SocketFile file;         // of a Unix socket
+  bool inherited = false;  // another process has it, too, and keeps it
 };
 
 // Opens a socket that listens on `address`. `[::]` accepts IPv4, too; on a host
@@ -29,6 +30,10 @@ struct ListenSocket {
 // RESOURCE_EXHAUSTED if there is no free descriptor.
 absl::StatusOr<ListenSocket> OpenListenSocket(const ListenAddress& address,
                                               int backlog);
+
+// Takes over a listening socket that this process has inherited, with its queue
+// and its backlog. An error says what is wrong with it.
+absl::StatusOr<ListenSocket> AdoptListenSocket(UniqueFd fd);
 
 // OK, or the error that OpenListenSocket would return now, as far as bind can
 // tell. Never listens, so no client can connect. Ignores this process's own

@@ -72,10 +72,16 @@ absl::Status EchoServer::Start() {
   return absl::OkStatus();
 }
 
+std::optional<ListenSocket> EchoServer::Inherited(const std::string& id) {
+  auto socket = options_.inherited.extract(id);
+  if (socket.empty()) return std::nullopt;
+  return std::move(socket.mapped());
+}
+
 absl::Status EchoServer::CreateListeners() {
   for (const ListenerCreation& creation : options_.listeners) {
     absl::StatusOr<ListenerRegistry::Creation> prepared =
-        listeners_.PrepareCreate(creation);
+        listeners_.PrepareCreate(creation, Inherited(creation.id));
     if (!prepared.ok()) return std::move(prepared).status();
     listeners_.ApplyCreate(*std::move(prepared), ListenerInfo::Source::kConfig);
   }

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/net/listen_socket.h"
 #include "echo/server/connection_closer.h"
 #include "echo/server/connection_directory.h"
 #include "echo/server/listener_registry.h"
@@ -35,6 +37,8 @@ namespace echod {
 
 struct EchoServerOptions {
   std::vector<ListenerCreation> listeners;  // that it starts with
+  // Sockets for some of them, by id, in place of their addresses.
+  std::map<std::string, ListenSocket> inherited;
   int worker_count = 1;
   // Limit of open connections over all listeners. 0: no limit.
   std::int64_t max_total_connections = 0;
@@ -122,6 +126,8 @@ class EchoServer final : public ListenerControl,
   // Main loop only.
   absl::Status StartWorkers();
   void OnWorkerFailed(int index, const absl::Status& failure);
+  // Takes the socket that the listener has inherited, if any.
+  std::optional<ListenSocket> Inherited(const std::string& id);
   absl::Status CreateListeners();
   void EndWorkers();
   void OnAccept(AcceptedSocket accepted);

@@ -83,7 +83,7 @@ absl::Status Listener::CheckSocket(const Plan& plan) {
 }
 
 absl::Status Listener::OpenSocket(Plan& plan) {
-  if (!plan.new_socket) return absl::OkStatus();
+  if (!plan.new_socket || plan.socket.fd.valid()) return absl::OkStatus();
   absl::StatusOr<ListenSocket> socket =
       OpenListenSocket(plan.address, plan.settings.backlog);
   if (!socket.ok()) return std::move(socket).status();
@@ -181,6 +181,18 @@ absl::Status Listener::CheckEtag(const std::string& etag) const {
       {.reason = "ETAG_MISMATCH", .field = "etag", .errno_name = ""});
 }
 
+absl::Status Listener::CheckCanClose() const {
+  if (!inherited()) return absl::OkStatus();
+  return ControlError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("the socket of listener '", id(), "' on ",
+                   bound_address().ToString(),
+                   " belongs to the process that started echod (LISTEN_FDS), "
+                   "and would stay open; change it there, or pause the "
+                   "listener"),
+      {.reason = "SOCKET_INHERITED", .field = "", .errno_name = ""});
+}
+
 absl::StatusOr<Listener::Plan> Listener::Prepare(
     const ListenerUpdate& update) const {
   if (absl::Status same = CheckEtag(update.etag); !same.ok()) return same;
@@ -203,6 +215,9 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
   if (!address.ok()) return address.status();
   plan.address = *address;
   plan.new_socket = !SameSocket(plan.address, address_, bound_address());
+  if (plan.new_socket) {
+    if (absl::Status can = CheckCanClose(); !can.ok()) return can;
+  }
   if (plan.new_socket && retiring_.size() >= kMostRetiring) {
     return ControlError(
         absl::StatusCode::kResourceExhausted,
@@ -319,6 +334,7 @@ void Listener::Stop(absl::AnyInvocable<void()> done) {
 }
 
 void Listener::Retire(std::unique_ptr<Acceptor> acceptor) {
+  if (acceptor->inherited()) return;  // the next process has its queue
   acceptor->Resume();  // for those who have connected while it was paused
   retiring_.push_back(std::make_unique<RetiringSocket>(
       loop_, clock_, std::move(acceptor),

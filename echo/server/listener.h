@@ -72,7 +72,7 @@ class Listener {
   // tell. Never listens, so no client notices.
   static absl::Status CheckSocket(const Plan& plan);
 
-  // Opens the new socket, if the plan needs one.
+  // Opens the new socket, if the plan needs one and has none.
   static absl::Status OpenSocket(Plan& plan);
 
   // Accepts from now on. The socket of `plan` must be open. `loop`, `clock` and
@@ -89,6 +89,13 @@ class Listener {
   const std::shared_ptr<ListenerStats>& stats() const { return stats_; }
   std::int64_t generation() const { return generation_; }
 
+  // Whether another process keeps the socket. Then the listener cannot give up
+  // its address; when it stops, those who wait in the queue are left to the
+  // next process.
+  bool inherited() const {
+    return acceptor_ != nullptr && acceptor_->inherited();
+  }
+
   // Whether Stop has been called.
   bool stopped() const { return acceptor_ == nullptr; }
 
@@ -96,6 +103,9 @@ class Listener {
   ListenAddress bound_address() const;
 
   ListenerInfo Describe() const;
+
+  // FAILED_PRECONDITION if another process keeps the socket.
+  absl::Status CheckCanClose() const;
 
   // ABORTED if `etag` is neither empty nor the listener's.
   absl::Status CheckEtag(const std::string& etag) const;

@@ -68,9 +68,14 @@ absl::StatusOr<Listener::Plan> ListenerRegistry::CheckCreation(
 }
 
 absl::StatusOr<ListenerRegistry::Creation> ListenerRegistry::PrepareCreate(
-    const ListenerCreation& creation) const {
+    const ListenerCreation& creation,
+    std::optional<ListenSocket> inherited) const {
   absl::StatusOr<Listener::Plan> plan = CheckCreation(creation);
   if (!plan.ok()) return std::move(plan).status();
+  if (inherited.has_value()) {
+    plan->address = inherited->address;
+    plan->socket = *std::move(inherited);
+  }
   if (absl::Status opened = Listener::OpenSocket(*plan); !opened.ok()) {
     return opened;
   }
@@ -263,6 +268,9 @@ void ListenerRegistry::Delete(const ListenerDeletion& deletion,
   Listener& listener = **found;
   if (absl::Status same = listener.CheckEtag(deletion.etag); !same.ok()) {
     return reply(std::move(same));
+  }
+  if (absl::Status can = listener.CheckCanClose(); !can.ok()) {
+    return reply(std::move(can));
   }
   absl::StatusOr<PolicyDrains::Prepared> drain =
       drains_.Prepare(deletion.drain);

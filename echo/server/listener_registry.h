@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/net/acceptor.h"
+#include "echo/net/listen_socket.h"
 #include "echo/server/listener.h"
 #include "echo/server/policy_drains.h"
 #include "echo/server/published_listeners.h"
@@ -71,8 +73,10 @@ class ListenerRegistry {
   };
   // Errors: INVALID_ARGUMENT with the field, ALREADY_EXISTS, RESOURCE_EXHAUSTED
   // (TOO_MANY_LISTENERS, or the system), or what OpenListenSocket says.
+  // With `inherited`, the listener has that socket and its address.
   absl::StatusOr<Creation> PrepareCreate(
-      const ListenerCreation& creation) const;
+      const ListenerCreation& creation,
+      std::optional<ListenSocket> inherited = std::nullopt) const;
   ListenerInfo ApplyCreate(Creation creation, ListenerInfo::Source source);
 
   // As in ListenerControl. Not before the workers have been started.

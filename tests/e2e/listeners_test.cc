@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <optional>
@@ -337,6 +338,39 @@ TEST_F(ListenersTest, ADrainingServerChangesNothing) {
   EXPECT_EQ(Reason(Create(Creation("blue"))), "SERVER_DRAINING");
   EXPECT_EQ(Reason(Delete(Deletion("default"))), "SERVER_DRAINING");
   EXPECT_EQ(Reason(Pause("default")), "SERVER_DRAINING");
+}
+
+TEST_F(ListenersTest, ADrainComesBetweenCreations) {
+  ServerProcess server({"--drain_grace_period=0", "--workers=2"});
+  constexpr int kThreads = 3;
+  std::vector<std::thread> threads;
+  std::atomic<int> created{0};
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      AdminClient admin(server);
+      for (int i = 0; i < 40; ++i) {
+        Listener listener;
+        const grpc::Status status =
+            admin.Call(&Stub::CreateListener,
+                       Creation(absl::StrCat("n", thread, "-", i)), &listener);
+        if (!status.ok()) {
+          // The admin plane ends with the server.
+          EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE)
+              << status.error_message();
+          return;
+        }
+        ++created;
+      }
+    });
+  }
+  AdminClient admin(server);
+  admin::v1::Server draining;
+  EXPECT_TRUE(Eventually([&] { return created > 5; }));
+  EXPECT_TRUE(
+      admin.Call(&Stub::DrainServer, admin::v1::DrainServerRequest(), &draining)
+          .ok());
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(server.WaitForExit(), 0);
 }
 
 // Of several at once each gets an answer that fits what there is.
