@@ -4,9 +4,9 @@
 #define ECHO_CONTROL_CONNECTION_ORDER_H_
 
 #include <array>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 #include <vector>
 
 #include "echo/control/connection_fields.h"
@@ -35,7 +35,10 @@ struct OrderPlace {
   std::array<std::int64_t, kMostOrderTerms> terms = {};  // unused: 0
   std::uint64_t number = 0;  // before all connections: 0
 
-  friend auto operator<=>(const OrderPlace&, const OrderPlace&) = default;
+  friend bool operator==(const OrderPlace&, const OrderPlace&) = default;
+  friend bool operator<(const OrderPlace& a, const OrderPlace& b) {
+    return std::tie(a.terms, a.number) < std::tie(b.terms, b.number);
+  }
 };
 
 // `order` has at most kMostOrderTerms.

@@ -2,61 +2,17 @@
 
 #include "echo/filter/connection_filter.h"
 
-#include <chrono>
 #include <cstdint>
 #include <random>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
-#include "echo/base/clock.h"
-#include "echo/base/socket_address.h"
-#include "echo/control/connection_fields.h"
-#include "echo/control/connection_info.h"
+#include "echo/testing/fake_fields.h"
 #include "gtest/gtest.h"
 
 namespace echod {
 namespace {
-
-// A connection that was created 100 s ago, and is idle for 40 s.
-class FakeFields final : public ConnectionFields {
- public:
-  std::uint64_t number() const override { return 7; }
-  const std::string& listener_id() const override { return listener_; }
-  std::int64_t listener_generation() const override { return 3; }
-  int worker() const override { return worker_; }
-  ConnectionInfo::State state() const override {
-    return ConnectionInfo::State::kDraining;
-  }
-  const SocketAddress& remote_address() const override { return remote_; }
-  SocketAddress local_address() const override {
-    ++local_address_calls;
-    return *SocketAddress::Parse("[2001:db8::1]:8080");
-  }
-  MonotonicTime created() const override { return Time(900); }
-  MonotonicTime last_active() const override { return Time(960); }
-  absl::Time WallTime(MonotonicTime time) const override {
-    return absl::FromUnixSeconds(1'700'000'000) +
-           absl::FromChrono(time.time_since_epoch());
-  }
-  std::int64_t bytes_received() const override { return 10; }
-  std::int64_t bytes_sent() const override { return 1 << 20; }
-  std::int64_t bytes_buffered() const override { return 0; }
-  std::int64_t lines_echoed() const override { return 5; }
-  bool reading_paused() const override { return true; }
-
-  static MonotonicTime Time(int seconds) {
-    return MonotonicTime(std::chrono::seconds(seconds));
-  }
-
-  mutable int local_address_calls = 0;
-  int worker_ = 2;
-
- private:
-  const std::string listener_ = "default";
-  const SocketAddress remote_ = *SocketAddress::Parse("10.1.2.3:4567");
-};
 
 bool Matches(absl::string_view text, const FakeFields& fields = FakeFields()) {
   const auto filter = ConnectionFilter::Compile(text);
@@ -130,12 +86,12 @@ TEST(ConnectionFilterTest, CombinesComparisons) {
 }
 
 TEST(ConnectionFilterTest, AsksOnlyForTheFieldsThatDecide) {
-  FakeFields fields;
+  const FakeFields fields;
   EXPECT_FALSE(Matches("worker = 9 AND local_address : 10.0.0.0/8", fields));
   EXPECT_TRUE(Matches("worker = 2 OR local_address : 10.0.0.0/8", fields));
-  EXPECT_EQ(fields.local_address_calls, 0);
+  EXPECT_EQ(fields.local_address_calls_, 0);
   EXPECT_TRUE(Matches("worker = 2 AND local_address : ::/0", fields));
-  EXPECT_EQ(fields.local_address_calls, 1);
+  EXPECT_EQ(fields.local_address_calls_, 1);
 }
 
 TEST(ConnectionFilterTest, ASystemCallCostsMore) {

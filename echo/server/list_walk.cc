@@ -50,7 +50,7 @@ bool ListWalk::Continue(const Connections& connections, MonotonicTime now,
 
 void ListWalk::Consider(const Connection& connection, Budget& budget) {
   const OrderPlace place = PlaceOf(LiveFields(connection), query_.order);
-  if (query_.after.has_value() && place <= *query_.after) return;
+  if (query_.after.has_value() && !(*query_.after < place)) return;
   if (!query_.order.empty()) return KeepFirst(place);
   if (is_full()) return;
   part_.places.push_back(place);
@@ -60,7 +60,7 @@ void ListWalk::Consider(const Connection& connection, Budget& budget) {
 void ListWalk::KeepFirst(const OrderPlace& place) {
   std::vector<OrderPlace>& heap = part_.places;  // the last of them on top
   if (is_full()) {
-    if (heap.front() <= place) return;
+    if (!(place < heap.front())) return;
     std::pop_heap(heap.begin(), heap.end());
     heap.back() = place;
   } else {
