@@ -160,6 +160,11 @@ constexpr MetricRow kMetricRows[] = {
      [](const MetricSources& sources, const Samples& out) {
        out.Add(sources.stats.log_lines_dropped);
      }},
+    {"echod_access_log_records_dropped_total", MetricType::Counter,
+     "Records that the access log did not accept.",
+     [](const MetricSources& sources, const Samples& out) {
+       out.Add(sources.stats.access_log_records_dropped);
+     }},
     {"echod_admin_connections_accepted_total", MetricType::Counter,
      "Accepted connections of the gRPC admin service.",
      [](const MetricSources& sources, const Samples& out) {

@@ -125,6 +125,7 @@ admin::v1::Stats ToProto(const Stats& stats, admin::v1::StatsView view) {
   *proto.mutable_uptime() = ToProto(stats.uptime);
   *proto.mutable_total() = CountersToProto(stats.total, view);
   proto.set_log_lines_dropped_total(stats.log_lines_dropped);
+  proto.set_access_log_records_dropped_total(stats.access_log_records_dropped);
   for (const auto& [id, counters] : stats.listeners) {
     (*proto.mutable_listeners())[ListenerName(id)] =
         CountersToProto(counters, view);

@@ -43,6 +43,7 @@ struct Stats {
   absl::Time time;
   absl::Duration uptime;
   std::int64_t log_lines_dropped = 0;
+  std::int64_t access_log_records_dropped = 0;
   Counters total;
   // By id, those that there are. Deleted ones count in the others only.
   std::map<std::string, Counters> listeners;

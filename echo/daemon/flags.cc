@@ -86,6 +86,13 @@ ABSL_FLAG(std::string, http_address, "",
 ABSL_FLAG(echod::LogLevel, log_level, echod::LogLevel::kInfo,
           "The lowest level that is logged to standard error: debug, info, "
           "warning, error or off. Default: info.");
+ABSL_FLAG(std::string, access_log, "",
+          "File to append a JSON object to for each closed connection; or a "
+          "pipe or device, or - for standard output. SIGHUP then opens it "
+          "anew instead of shutting echod down. Default: none.");
+ABSL_FLAG(std::string, access_log_events, "closed",
+          "What the access log has: closed connections (closed), or opened and "
+          "closed ones (all). Default: closed.");
 ABSL_FLAG(std::string, port_file, "",
           "File to write the bound addresses to, as JSON, once echod is "
           "listening and whenever they change; or a pipe or device, such as "
@@ -206,6 +213,13 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   }
 
   config.log_level = absl::GetFlag(FLAGS_log_level);
+  config.access_log = absl::GetFlag(FLAGS_access_log);
+  if (config.access_log != "-") config.access_log = UserPath(config.access_log);
+  const std::string events = absl::GetFlag(FLAGS_access_log_events);
+  if (events != "closed" && events != "all") {
+    return BadFlag("access_log_events", "choose closed or all");
+  }
+  config.access_log_opened = events == "all";
   config.port_file = UserPath(absl::GetFlag(FLAGS_port_file));
   config.config_file = UserPath(absl::GetFlag(FLAGS_config));
   config.check_config = absl::GetFlag(FLAGS_check_config);

@@ -29,8 +29,10 @@ struct DaemonConfig {
   absl::Duration drain_timeout;
   std::string admin_address;  // address:port
   std::string http_address;   // likewise; empty: none
-  std::string port_file;      // empty: none
-  std::string config_file;    // empty: none
+  std::string access_log;     // a path, or -; empty: none
+  bool access_log_opened = false;
+  std::string port_file;    // empty: none
+  std::string config_file;  // empty: none
   bool check_config = false;
   LogLevel log_level = LogLevel::kInfo;
   std::map<std::string, std::string> flags;  // by name, for people

@@ -25,7 +25,9 @@
 #include "echo/base/clock.h"
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
+#include "echo/base/log_level.h"
 #include "echo/base/logging.h"
+#include "echo/base/named_values.h"
 #include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
 #include "echo/config/running_config.h"
@@ -40,6 +42,7 @@
 #include "echo/daemon/process_end.h"
 #include "echo/event/event_loop.h"
 #include "echo/net/listen_socket.h"
+#include "echo/server/access_log.h"
 #include "echo/server/echo_server.h"
 
 namespace echod {
@@ -57,6 +60,9 @@ constexpr absl::Duration kHttpFlushTimeout = absl::Milliseconds(500);
 
 // How long after its deadline the process exits by force.
 constexpr absl::Duration kEndMargin = absl::Seconds(2);
+
+// How long to wait for the access log to accept its last records.
+constexpr absl::Duration kAccessLogFlushPatience = absl::Seconds(1);
 
 // How long to wait for standard error to accept the last lines of the log.
 constexpr absl::Duration kLogFlushPatience = absl::Seconds(1);
@@ -92,7 +98,7 @@ int Print(const std::string& answer) {
 absl::Status PrepareDescriptors(int workers, bool http) {
   constexpr int kForWorker = 6;
   constexpr int kForHttp = 7;
-  constexpr int kForTheRest = 31;  // the streams and signals have theirs
+  constexpr int kForTheRest = 32;  // the streams and signals have theirs
   RaiseDescriptorLimit();
   return CheckDescriptors(
       kForTheRest + kForWorker * workers + (http ? kForHttp : 0),
@@ -109,10 +115,12 @@ std::string Hostname() {
 // The two planes, and the main loop.
 class Daemon {
  public:
+  // `access_log` is null if there is none.
   Daemon(DaemonConfig config, std::map<std::string, ListenSocket> inherited,
-         std::unique_ptr<EventLoop> loop)
+         std::unique_ptr<EventLoop> loop, std::shared_ptr<AccessLog> access_log)
       : config_(std::move(config)),
         loop_(std::move(loop)),
+        access_log_(std::move(access_log)),
         server_(*loop_, SystemClock(), Options(std::move(inherited))) {}
 
   absl::Status Start() {
@@ -122,6 +130,10 @@ class Daemon {
                                     .hangup = [this] { OnHangup(); }});
     if (!requests.ok()) return requests.status();
     end_requests_ = *std::move(requests);
+    // Standard output cannot be opened anew.
+    if (access_log_ != nullptr && config_.access_log != "-") {
+      hangup_.Add([this] { access_log_->Reopen(); });
+    }
     if (hangup_.has_listeners()) {
       if (absl::Status noted = EndRequests::NoteHangups(); !noted.ok()) {
         return noted;
@@ -184,11 +196,13 @@ class Daemon {
     }
     const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
     // gRPC's shutdown has no bound of its own, and its threads may be stuck.
-    EndByForceAfter(kAdminShutdownTimeout + kEndMargin,
-                    clean ? 0 : kExitCutOff);
+    EndByForceAfter(
+        kAdminShutdownTimeout + kAccessLogFlushPatience + kEndMargin,
+        clean ? 0 : kExitCutOff);
     // Last, so that operators can watch the drain.
     admin_->Shutdown(kAdminShutdownTimeout);
     if (metrics_ != nullptr) metrics_->Stop(kHttpFlushTimeout);
+    if (access_log_ != nullptr) access_log_->Stop(kAccessLogFlushPatience);
     LogInfo(
         server_.DrainedCleanly()
             ? "stopped: every connection was drained"
@@ -205,6 +219,7 @@ class Daemon {
     options.max_total_connections = config_.max_total_connections;
     options.drain_grace_period = config_.drain_grace_period;
     options.drain_timeout = config_.drain_timeout;
+    options.access_log = access_log_;
     options.on_listeners_changed = [this](std::shared_ptr<const void> hold) {
       if (port_file_ == nullptr) return;
       port_file_->Publish(Addresses(), std::move(hold));
@@ -222,9 +237,11 @@ class Daemon {
 
   // The configuration as it is now. Thread-safe.
   ServerConfig Config() const {
-    return {
-        .flags = config_.flags,
-        .running = RunningConfigText(config_.flags, server_.ListListeners())};
+    std::map<std::string, std::string> running = config_.flags;
+    running["log_level"] = std::string(
+        NameOf(kLogLevels, server_.GetServer().log_level.returns_to));
+    return {.flags = config_.flags,
+            .running = RunningConfigText(running, server_.ListListeners())};
   }
 
   BoundAddresses Addresses() const {
@@ -297,6 +314,7 @@ class Daemon {
 
   const DaemonConfig config_;
   const std::unique_ptr<EventLoop> loop_;
+  const std::shared_ptr<AccessLog> access_log_;  // null: none
   HangupSignal hangup_;  // parts that listen are added in Start
   std::unique_ptr<EndRequests> end_requests_;
   std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
@@ -344,7 +362,19 @@ int Main(int argc, char** argv) {
 
   absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create();
   if (!loop.ok()) return CannotRun(loop.status());
-  Daemon daemon(*std::move(config), *std::move(inherited), *std::move(loop));
+  std::shared_ptr<AccessLog> access_log;
+  if (!config->access_log.empty()) {
+    auto opened = AccessLog::Start(
+        {.path = config->access_log, .opened = config->access_log_opened});
+    if (!opened.ok()) {
+      return CannotRun(absl::Status(
+          opened.status().code(),
+          absl::StrCat("flag --access_log: ", opened.status().message())));
+    }
+    access_log = *std::move(opened);
+  }
+  Daemon daemon(*std::move(config), *std::move(inherited), *std::move(loop),
+                std::move(access_log));
   if (absl::Status started = daemon.Start(); !started.ok()) {
     return CannotRun(started);
   }

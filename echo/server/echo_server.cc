@@ -98,6 +98,9 @@ absl::Status EchoServer::StartWorkers() {
     workers_.push_back(*std::move(worker));
   }
   for (const auto& worker : workers_) {
+    if (options_.access_log != nullptr) {
+      worker->events().Add(options_.access_log);
+    }
     const int index = worker->index();
     absl::Status started = worker->Start([this, index](absl::Status failure) {
       main_loop_.Post([this, index, failure = std::move(failure)] {
@@ -173,6 +176,9 @@ Stats EchoServer::GetStats() const {
   stats.time = clock_.WallNow();
   stats.uptime = absl::FromChrono(clock_.MonotonicNow() - started_);
   stats.log_lines_dropped = DroppedLogLines();
+  if (options_.access_log != nullptr) {
+    stats.access_log_records_dropped = options_.access_log->dropped();
+  }
   stats.workers.resize(workers_.size());
   listeners_.AddTo(stats);
   for (const auto& worker : workers_) {

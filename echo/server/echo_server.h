@@ -26,6 +26,7 @@
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
 #include "echo/net/listen_socket.h"
+#include "echo/server/access_log.h"
 #include "echo/server/connection_closer.h"
 #include "echo/server/connection_directory.h"
 #include "echo/server/listener_registry.h"
@@ -44,6 +45,8 @@ struct EchoServerOptions {
   std::int64_t max_total_connections = 0;
   absl::Duration drain_grace_period = absl::ZeroDuration();
   absl::Duration drain_timeout = absl::Seconds(30);
+
+  std::shared_ptr<AccessLog> access_log;  // null: none
 
   // Called on the main loop's thread; each may be empty. on_listeners_changed
   // is called after listeners have been created, moved or deleted. The request

@@ -37,7 +37,7 @@ Worker::Worker(int index, Clock& clock, std::unique_ptr<EventLoop> own,
       clock_(clock),
       own_loop_(std::move(own)),
       loop_(loop != nullptr ? *loop : *own_loop_),
-      context_(loop_, clock, index, {&counters_, &log_},
+      context_(loop_, clock, index, {&counters_, &log_, &events_},
                [this](Connection& connection) { OnEnded(connection); }),
       jobs_(loop_),
       lag_(loop_, [this] { return !connections_.empty(); }) {}

@@ -33,6 +33,7 @@
 #include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
 #include "echo/session/session_counters.h"
+#include "echo/session/session_events.h"
 
 namespace echod {
 
@@ -137,6 +138,10 @@ class Worker {
   // listener.
   void RemoveListener(ListenerHandle handle, absl::AnyInvocable<void()> done);
 
+  // Where the events of its connections go. To be used by the loop's thread, or
+  // before Start.
+  SessionEvents& events() { return events_; }
+
   // Null if the worker has no such connection. Borrowed until the loop turns.
   Connection* Find(std::uint64_t number);
 
@@ -215,6 +220,7 @@ class Worker {
   // Loop thread only.
   SessionCounters counters_;
   SessionLog log_;
+  SessionEvents events_;
   ConnectionContext context_;
   absl::btree_map<ListenerHandle, std::unique_ptr<ListenerShare>> listeners_;
   ListWalk::Connections connections_;

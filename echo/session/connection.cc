@@ -311,23 +311,26 @@ std::int64_t Connection::UnansweredBytes() const {
   return static_cast<std::int64_t>(codec_->partial_bytes() + held_.size());
 }
 
+ConnectionValues Connection::Values() const {
+  return {.number = number_,
+          .listener_id = listener_.id,
+          .listener_generation = generation_,
+          .worker = context().worker_index(),
+          .state = PublicState(state_),
+          .remote_address = remote_,
+          .local_address = transport_->LocalAddress(),
+          .wall_epoch = context().WallTime(MonotonicTime()),
+          .created = created_,
+          .last_active = last_active_,
+          .bytes_received = bytes_received_,
+          .bytes_sent = bytes_sent_,
+          .bytes_buffered = BufferedBytes(),
+          .lines_echoed = lines_echoed_,
+          .reading_paused = IsStopped(ReadStop::kBackPressure)};
+}
+
 ConnectionInfo Connection::Describe(bool with_tcp_info) const {
-  ConnectionInfo info;
-  info.number = number_;
-  info.listener_id = listener_.id;
-  info.listener_generation = generation_;
-  info.worker = context().worker_index();
-  info.state = PublicState(state_);
-  info.remote_address = remote_.ToString();
-  info.local_address = transport_->LocalAddress().ToString();
-  info.create_time = context().WallTime(created_);
-  info.last_active_time = context().WallTime(last_active_);
-  info.bytes_received = bytes_received_;
-  info.bytes_sent = bytes_sent_;
-  info.bytes_buffered = BufferedBytes();
-  info.lines_echoed = lines_echoed_;
-  info.reading_paused = IsStopped(ReadStop::kBackPressure);
-  info.peer_credentials = remote_.credentials();
+  ConnectionInfo info = ToInfo(Values());
   if (with_tcp_info) info.tcp_info = transport_->Info();
   return info;
 }

@@ -15,6 +15,7 @@
 #include "echo/control/close_reason.h"
 #include "echo/control/connection_info.h"
 #include "echo/control/listener_settings.h"
+#include "echo/control/session_event.h"
 #include "echo/event/deadline_wheel.h"
 #include "echo/net/transport.h"
 #include "echo/protocol/codec.h"
@@ -107,6 +108,7 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   // Called when a deadline may have come. May destroy the connection.
   void OnDeadline();
 
+  ConnectionValues Values() const;
   ConnectionInfo Describe(bool with_tcp_info) const;
 
  private:

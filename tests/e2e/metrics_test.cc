@@ -160,6 +160,8 @@ TEST(MetricsTest, EveryFieldOfGetStatsIsAMetric) {
     } else if (field.name() == "log_lines_dropped_total") {
       EXPECT_EQ(samples.at("echod_log_lines_dropped_total"),
                 static_cast<double>(stats.log_lines_dropped_total()));
+    } else if (field.name() == "access_log_records_dropped_total") {
+      EXPECT_EQ(samples.at("echod_access_log_records_dropped_total"), 0);
     } else if (field.name() == "admin") {
       ExpectSamples(stats.admin(), "echod_admin_", {}, samples);
     } else {

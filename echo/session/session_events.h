@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#ifndef ECHO_SESSION_SESSION_EVENTS_H_
+#define ECHO_SESSION_SESSION_EVENTS_H_
+
+#include <memory>
+#include <vector>
+
+#include "echo/control/close_reason.h"
+#include "echo/control/session_event.h"
+#include "echo/session/session_observer.h"
+
+namespace echod {
+
+// Takes the events of connections that it wants. Called on the loops of all
+// workers; must neither block nor take long. Thread-safe.
+class SessionEventSink {
+ public:
+  virtual ~SessionEventSink() = default;
+
+  virtual bool Wants(SessionEvent::Kind kind) const = 0;
+  virtual void OnEvent(const SessionEvent& event) = 0;
+};
+
+// Passes the events of a worker's connections on to sinks. Costs one branch per
+// event while there are none. Loop thread only.
+class SessionEvents final : public SessionObserver {
+ public:
+  void Add(std::shared_ptr<SessionEventSink> sink);
+  void Remove(const SessionEventSink* sink);
+
+  // SessionObserver.
+  void OnOpened(const Connection& connection) override;
+  void OnPaused(const Connection& connection) override;
+  void OnResumed(const Connection& connection) override;
+  void OnClosed(const Connection& connection, CloseReason reason) override;
+
+ private:
+  void Notify(SessionEvent::Kind kind, const Connection& connection,
+              CloseReason reason = CloseReason::kPeerClosed);
+
+  std::vector<std::shared_ptr<SessionEventSink>> sinks_;
+};
+
+}  // namespace echod
+
+#endif  // ECHO_SESSION_SESSION_EVENTS_H_
