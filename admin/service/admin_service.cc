@@ -51,6 +51,7 @@ AdminService::AdminService(DataPlane data_plane, const AdminCounters& counters,
       answers_(answers),
       description_(std::move(description)),
       page_timeout_(page_timeout),
+      connection_watches_(data_plane.connections, answers),
       list_turns_(kMostPagesOfClient, kMostPages) {}
 
 admin::v1::Server AdminService::Describe(const ServerInfo& info) const {

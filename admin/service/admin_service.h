@@ -16,6 +16,7 @@
 #include "admin/service/answer_turns.h"
 #include "admin/service/audit.h"
 #include "admin/service/connection_list.h"
+#include "admin/service/connection_watch_stream.h"
 #include "admin/service/stats_watch.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
@@ -49,7 +50,7 @@ struct ServerDescription {
 // finished. Thread-safe.
 //
 // The methods are in a file for each resource: admin_service.cc for the server,
-// log_methods.cc, listener_methods.cc, connection_methods.cc.
+// log_methods.cc, listener_methods.cc, connection_methods.cc, watch_methods.cc.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
   // What `data_plane` refers to, `counters` and `answers` outlive the service.
@@ -60,7 +61,10 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
 
   // Ends the open streams, and those that are started later. The server's
   // shutdown would wait for them.
-  void StopWatches() { watches_.Stop(); }
+  void StopWatches() {
+    watches_.Stop();
+    connection_watches_.Stop();
+  }
 
   grpc::ServerUnaryReactor* GetServer(
       grpc::CallbackServerContext* context,
@@ -116,6 +120,9 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
       grpc::CallbackServerContext* context,
       const admin::v1::GetConnectionRequest* request,
       admin::v1::Connection* response) override;
+  grpc::ServerWriteReactor<admin::v1::ConnectionEvent>* WatchConnections(
+      grpc::CallbackServerContext* context,
+      const admin::v1::WatchConnectionsRequest* request) override;
   grpc::ServerUnaryReactor* CloseConnection(
       grpc::CallbackServerContext* context,
       const admin::v1::CloseConnectionRequest* request,
@@ -144,6 +151,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   const ServerDescription description_;
   const absl::Duration page_timeout_;
   StatsWatches watches_;
+  ConnectionWatches connection_watches_;
   AnswerTurns list_turns_;
 };
 

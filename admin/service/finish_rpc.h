@@ -34,6 +34,16 @@ inline grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* context,
   return FinishNow(context, status);
 }
 
+// Ends a stream before its first message.
+template <typename Message>
+class FailedStream final : public grpc::ServerWriteReactor<Message> {
+ public:
+  explicit FailedStream(const absl::Status& status) {
+    this->Finish(ToGrpcStatus(status));
+  }
+  void OnDone() override { delete this; }
+};
+
 // A Reply that may be given on a loop: it moves the answer to the answer
 // thread, which fills `response` by `fill` and finishes the RPC. `error`
 // converts the status. gRPC keeps the reactor and the response until then,

@@ -21,15 +21,6 @@ using grpc::ServerUnaryReactor;
 constexpr absl::Duration kDefaultWatchInterval = absl::Seconds(1);
 constexpr absl::Duration kShortestWatchInterval = absl::Milliseconds(100);
 
-// Ends a stream before its first message.
-class FailedWatch final : public grpc::ServerWriteReactor<admin::v1::Stats> {
- public:
-  explicit FailedWatch(const absl::Status& status) {
-    Finish(ToGrpcStatus(status));
-  }
-  void OnDone() override { delete this; }
-};
-
 absl::Status CheckView(admin::v1::StatsView view) {
   if (admin::v1::StatsView_IsValid(view)) return absl::OkStatus();
   return InvalidFieldError("view",
@@ -57,15 +48,15 @@ grpc::ServerWriteReactor<admin::v1::Stats>* AdminService::WatchStats(
     const admin::v1::WatchStatsRequest* request) {
   const admin::v1::StatsView view = request->view();
   const absl::Status valid = CheckView(view);
-  if (!valid.ok()) return new FailedWatch(valid);
+  if (!valid.ok()) return new FailedStream<admin::v1::Stats>(valid);
   absl::Duration interval = kDefaultWatchInterval;
   if (request->has_interval()) {
     const auto parsed = ParseDuration(request->interval(), "interval");
-    if (!parsed.ok()) return new FailedWatch(parsed.status());
+    if (!parsed.ok()) return new FailedStream<admin::v1::Stats>(parsed.status());
     interval = *parsed;
   }
   if (interval < kShortestWatchInterval) {
-    return new FailedWatch(InvalidFieldError(
+    return new FailedStream<admin::v1::Stats>(InvalidFieldError(
         "interval",
         absl::StrCat(absl::FormatDuration(interval),
                      " is too short; the shortest interval is ",

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "echo/control/connection_info.h"
 #include "echo/control/control_error.h"
 #include "echo/control/reply.h"
+#include "echo/control/session_event.h"
 
 namespace echod {
 
@@ -86,6 +88,37 @@ class FakeConnectionControl final : public ConnectionControl {
     reply(found->second);
   }
 
+  void WatchConnections(std::shared_ptr<SessionEventSink> sink,
+                        Reply<WatchBegun> reply) override {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      sinks_.push_back(std::move(sink));
+    }
+    reply(WatchBegun());
+  }
+
+  void StopWatching(std::shared_ptr<SessionEventSink> sink) override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    std::erase(sinks_, sink);
+  }
+
+  // Gives all watches an event that they want.
+  void Emit(const SessionEvent& event) {
+    std::vector<std::shared_ptr<SessionEventSink>> sinks;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      sinks = sinks_;
+    }
+    for (const auto& sink : sinks) {
+      if (sink->Wants(event.kind)) sink->OnEvent(event);
+    }
+  }
+
+  std::size_t watches() const {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return sinks_.size();
+  }
+
   void CloseConnection(std::uint64_t number, CloseMode mode,
                        Reply<ConnectionInfo> reply) override {
     {
@@ -120,6 +153,8 @@ class FakeConnectionControl final : public ConnectionControl {
   std::vector<Reply<ConnectionInfo>> held_;
   std::vector<ConnectionClosing> closings_;
   std::vector<ConnectionQuery> queries_;
+  std::vector<std::shared_ptr<SessionEventSink>> sinks_;
+  int list_calls_ = 0;
 };
 
 }  // namespace echod

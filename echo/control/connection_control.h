@@ -14,6 +14,7 @@
 #include "echo/control/connection_info.h"
 #include "echo/control/connection_order.h"
 #include "echo/control/reply.h"
+#include "echo/control/session_event.h"
 
 namespace echod {
 
@@ -82,6 +83,8 @@ struct ClosedConnections {
   static constexpr std::size_t kMostSampled = 10;
 };
 
+struct WatchBegun {};
+
 // What the admin plane may ask of connections. Thread-safe; see data_plane.h
 // for what its methods promise.
 class ConnectionControl {
@@ -107,6 +110,13 @@ class ConnectionControl {
   // are being spread.
   virtual void CloseConnections(ConnectionClosing closing,
                                 Reply<ClosedConnections> reply) = 0;
+
+  // Passes the events of all connections on to `sink`, and answers once no
+  // further one is missed. In the order of the events of each connection.
+  virtual void WatchConnections(std::shared_ptr<SessionEventSink> sink,
+                                Reply<WatchBegun> reply) = 0;
+  // Lets go of `sink`, soon. Once for each WatchConnections, and after it.
+  virtual void StopWatching(std::shared_ptr<SessionEventSink> sink) = 0;
 };
 
 }  // namespace echod

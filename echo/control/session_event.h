@@ -84,6 +84,16 @@ struct SessionEvent {
 // The wall-clock time of the event.
 absl::Time WallTimeOf(const SessionEvent& event);
 
+// Takes the events of connections that it wants. Called on the loops of all
+// workers; must neither block nor take long. Thread-safe.
+class SessionEventSink {
+ public:
+  virtual ~SessionEventSink() = default;
+
+  virtual bool Wants(SessionEvent::Kind kind) const = 0;
+  virtual void OnEvent(const SessionEvent& event) = 0;
+};
+
 }  // namespace echod
 
 #endif  // ECHO_CONTROL_SESSION_EVENT_H_

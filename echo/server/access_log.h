@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/control/session_event.h"
-#include "echo/session/session_events.h"
 
 namespace echod {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -279,6 +280,31 @@ void EchoServer::CloseConnections(ConnectionClosing closing,
       requests_.Admit(std::move(reply));
   if (admitted.has_value()) {
     closer_.Close(std::move(closing), *std::move(admitted));
+  }
+}
+
+void EchoServer::WatchConnections(std::shared_ptr<SessionEventSink> sink,
+                                  Reply<WatchBegun> reply) {
+  std::optional<Reply<WatchBegun>> admitted = requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
+  // The last worker that has the sink answers. One that has ended has no
+  // events.
+  struct Begun {
+    Reply<WatchBegun> reply;
+    explicit Begun(Reply<WatchBegun> owed) : reply(std::move(owed)) {}
+    ~Begun() { reply(WatchBegun()); }
+  };
+  const auto begun = std::make_shared<Begun>(*std::move(admitted));
+  for (const auto& worker : workers_) {
+    worker->Serve(OperatorJobs::kAnswerRequest,
+                  [sink, begun](Worker& self) { self.events().Add(sink); });
+  }
+}
+
+void EchoServer::StopWatching(std::shared_ptr<SessionEventSink> sink) {
+  for (const auto& worker : workers_) {
+    worker->Serve(OperatorJobs::kAnswerRequest,
+                  [sink](Worker& self) { self.events().Remove(sink.get()); });
   }
 }
 

@@ -22,6 +22,7 @@
 #include "echo/control/connection_info.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/server_control.h"
+#include "echo/control/session_event.h"
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
@@ -115,6 +116,9 @@ class EchoServer final : public ListenerControl,
                        Reply<ConnectionInfo> reply) override;
   void CloseConnections(ConnectionClosing closing,
                         Reply<ClosedConnections> reply) override;
+  void WatchConnections(std::shared_ptr<SessionEventSink> sink,
+                        Reply<WatchBegun> reply) override;
+  void StopWatching(std::shared_ptr<SessionEventSink> sink) override;
 
   // ServerControl.
   ServerInfo GetServer() const override;

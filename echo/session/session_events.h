@@ -12,16 +12,6 @@
 
 namespace echod {
 
-// Takes the events of connections that it wants. Called on the loops of all
-// workers; must neither block nor take long. Thread-safe.
-class SessionEventSink {
- public:
-  virtual ~SessionEventSink() = default;
-
-  virtual bool Wants(SessionEvent::Kind kind) const = 0;
-  virtual void OnEvent(const SessionEvent& event) = 0;
-};
-
 // Passes the events of a worker's connections on to sinks. Costs one branch per
 // event while there are none. Loop thread only.
 class SessionEvents final : public SessionObserver {
