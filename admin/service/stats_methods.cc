@@ -52,7 +52,8 @@ grpc::ServerWriteReactor<admin::v1::Stats>* AdminService::WatchStats(
   absl::Duration interval = kDefaultWatchInterval;
   if (request->has_interval()) {
     const auto parsed = ParseDuration(request->interval(), "interval");
-    if (!parsed.ok()) return new FailedStream<admin::v1::Stats>(parsed.status());
+    if (!parsed.ok())
+      return new FailedStream<admin::v1::Stats>(parsed.status());
     interval = *parsed;
   }
   if (interval < kShortestWatchInterval) {
