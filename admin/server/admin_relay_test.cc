@@ -248,8 +248,8 @@ TEST_F(AdminRelayTest, OrdinaryClientsAreNotTouched) {
 
 TEST_F(AdminRelayTest, AClientThatDoesNotReadHoldsNobodyUp) {
   for (int i = 0; i < 200; ++i) {
-    data_plane_.server.stats.listeners[absl::StrCat("listener-", i)] =
-        Counters();
+    data_plane_.server.stats_since_reset
+        .listeners[absl::StrCat("listener-", i)] = Counters();
   }
   Start();
   TcpClient client = Connect();

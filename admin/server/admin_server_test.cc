@@ -134,13 +134,13 @@ TEST_F(AdminServerTest, DescribesTheServer) {
 }
 
 TEST_F(AdminServerTest, ConvertsStats) {
-  data_plane_.server.stats.total.accepted = 3;
-  data_plane_.server.stats.total
+  data_plane_.server.stats_since_reset.total.accepted = 3;
+  data_plane_.server.stats_since_reset.total
       .closed[static_cast<std::size_t>(CloseReason::kIdleTimeout)] = 2;
-  data_plane_.server.stats.listeners["a"].lines_echoed = 7;
-  data_plane_.server.stats.workers.resize(2);
-  data_plane_.server.stats.workers[1].read_pauses = 9;
-  data_plane_.server.stats.log_lines_dropped = 5;
+  data_plane_.server.stats_since_reset.listeners["a"].lines_echoed = 7;
+  data_plane_.server.stats_since_reset.workers.resize(2);
+  data_plane_.server.stats_since_reset.workers[1].read_pauses = 9;
+  data_plane_.server.stats_since_reset.log_lines_dropped = 5;
   admin::v1::Stats stats;
   ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
   EXPECT_EQ(stats.total().connections_accepted_total(), 3);
@@ -154,7 +154,7 @@ TEST_F(AdminServerTest, ConvertsStats) {
 }
 
 TEST_F(AdminServerTest, ConvertsHistograms) {
-  Stats& stats = data_plane_.server.stats;
+  Stats& stats = data_plane_.server.stats_since_reset;
   stats.workers.resize(2);
   stats.loop_lag.resize(2, FigureHistogram());
   stats.loop_lag[1].Record(5);
@@ -208,6 +208,34 @@ TEST_F(AdminServerTest, ConvertsHistograms) {
   EXPECT_EQ(Field(Call(&Stub::GetStats, request, &read)), "view");
 }
 
+TEST_F(AdminServerTest, ResetsStats) {
+  data_plane_.server.stats_since_reset.total.accepted = 3;
+  data_plane_.server.stats_since_reset.total.echo_latency.Record(5);
+  data_plane_.server.after_reset.reset_time = absl::FromUnixSeconds(2000);
+  admin::v1::ResetStatsRequest reset;
+  reset.set_view(static_cast<admin::v1::StatsView>(9));
+  admin::v1::Stats stats;
+  EXPECT_EQ(Field(Call(&Stub::ResetStats, reset, &stats)), "view");
+  ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
+  EXPECT_EQ(stats.total().connections_accepted_total(), 3);
+  EXPECT_FALSE(stats.has_reset_time());
+  EXPECT_EQ(stats.admin().connections_accepted_total(), 1);
+  EXPECT_EQ(stats.admin().connections_active(), 1);
+
+  reset.set_view(admin::v1::STATS_VIEW_FULL);
+  ASSERT_TRUE(Call(&Stub::ResetStats, reset, &stats).ok());
+  EXPECT_EQ(stats.total().connections_accepted_total(), 3);
+  EXPECT_EQ(stats.total().echo_latency().buckets_size(), 1);
+  EXPECT_EQ(stats.admin().connections_accepted_total(), 1);
+  EXPECT_EQ(stats.admin().connections_active(), 1);
+
+  ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
+  EXPECT_EQ(stats.total().connections_accepted_total(), 0);
+  EXPECT_EQ(stats.reset_time().seconds(), 2000);
+  EXPECT_EQ(stats.admin().connections_accepted_total(), 0);
+  EXPECT_EQ(stats.admin().connections_active(), 1);
+}
+
 // gRPC clients accept 4 MB, unless they are told otherwise.
 TEST_F(AdminServerTest, AllBucketsOfManyListenersFitIntoAMessage) {
   Histogram full = FigureHistogram();
@@ -217,7 +245,7 @@ TEST_F(AdminServerTest, AllBucketsOfManyListenersFitIntoAMessage) {
   Counters counters;
   counters.echo_latency = full;
   counters.connection_duration = full;
-  Stats& stats = data_plane_.server.stats;
+  Stats& stats = data_plane_.server.stats_since_reset;
   stats.total = counters;
   stats.workers.resize(2, counters);
   stats.loop_lag.resize(2, full);
@@ -433,7 +461,7 @@ TEST_F(AdminServerTest, AWatchMayNotAskTooOften) {
 }
 
 TEST_F(AdminServerTest, AWatchShowsTheViewAskedFor) {
-  data_plane_.server.stats.total.echo_latency.Record(1);
+  data_plane_.server.stats_since_reset.total.echo_latency.Record(1);
   for (const auto view :
        {admin::v1::STATS_VIEW_BASIC, admin::v1::STATS_VIEW_FULL,
         static_cast<admin::v1::StatsView>(9)}) {
@@ -464,7 +492,7 @@ TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
   auto watch = stub_->WatchStats(&context, request);
   admin::v1::Stats stats;
   ASSERT_TRUE(watch->Read(&stats));
-  data_plane_.server.stats.total.accepted = 99;
+  data_plane_.server.stats_since_reset.total.accepted = 99;
   server_->Shutdown(absl::Seconds(30));
   // The final statistics, and the end of the stream.
   ASSERT_TRUE(watch->Read(&stats));
@@ -495,8 +523,8 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
 TEST_F(AdminServerTest, ShutdownEndsAWatchWhoseReaderHasStopped) {
   // Messages large enough for flow control to block the writes.
   for (int i = 0; i < 2000; ++i) {
-    data_plane_.server.stats.listeners[absl::StrCat("listener-", i)] =
-        Counters();
+    data_plane_.server.stats_since_reset
+        .listeners[absl::StrCat("listener-", i)] = Counters();
   }
   grpc::ClientContext context;
   SetDeadline(context);

@@ -18,6 +18,7 @@
 #include "admin/service/duration_conversion.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/proto_conversion.h"
+#include "admin/service/resource_names.h"
 
 namespace echod {
 namespace {

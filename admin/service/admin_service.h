@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -50,7 +51,8 @@ struct ServerDescription {
 // finished. Thread-safe.
 //
 // The methods are in a file for each resource: admin_service.cc for the server,
-// log_methods.cc, listener_methods.cc, connection_methods.cc, watch_methods.cc.
+// stats_methods.cc, log_methods.cc, listener_methods.cc, connection_methods.cc,
+// watch_methods.cc.
 class AdminService final : public admin::v1::AdminService::CallbackService {
  public:
   // What `data_plane` refers to, `counters` and `answers` outlive the service.
@@ -81,6 +83,10 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* context,
                                      const admin::v1::GetStatsRequest* request,
                                      admin::v1::Stats* response) override;
+  grpc::ServerUnaryReactor* ResetStats(
+      grpc::CallbackServerContext* context,
+      const admin::v1::ResetStatsRequest* request,
+      admin::v1::Stats* response) override;
   grpc::ServerWriteReactor<admin::v1::Stats>* WatchStats(
       grpc::CallbackServerContext* context,
       const admin::v1::WatchStatsRequest* request) override;
@@ -153,6 +159,9 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   StatsWatches watches_;
   ConnectionWatches connection_watches_;
   AnswerTurns list_turns_;
+
+  mutable std::mutex admin_baseline_mutex_;
+  admin::v1::AdminStats admin_baseline_;  // at the last reset; guarded by it
 };
 
 }  // namespace echod

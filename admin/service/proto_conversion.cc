@@ -123,6 +123,9 @@ admin::v1::Stats ToProto(const Stats& stats, admin::v1::StatsView view) {
   admin::v1::Stats proto;
   *proto.mutable_time() = ToProto(stats.time);
   *proto.mutable_uptime() = ToProto(stats.uptime);
+  if (stats.reset_time.has_value()) {
+    *proto.mutable_reset_time() = ToProto(*stats.reset_time);
+  }
   *proto.mutable_total() = CountersToProto(stats.total, view);
   proto.set_log_lines_dropped_total(stats.log_lines_dropped);
   proto.set_access_log_records_dropped_total(stats.access_log_records_dropped);

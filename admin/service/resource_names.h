@@ -15,6 +15,8 @@ namespace echod {
 // (https://aip.dev/122). Errors are INVALID_ARGUMENT and name `field`, which is
 // where the request has the name.
 
+inline constexpr char kServerName[] = "server";
+
 std::string ListenerName(absl::string_view id);
 absl::StatusOr<std::string> ParseListenerName(absl::string_view name,
                                               absl::string_view field);

@@ -2,13 +2,18 @@
 
 // The methods of AdminService for statistics.
 
+#include <mutex>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "admin/service/admin_service.h"
+#include "admin/service/audit.h"
 #include "admin/service/duration_conversion.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/proto_conversion.h"
+#include "admin/service/resource_names.h"
 #include "admin/service/status_conversion.h"
 #include "echo/control/control_error.h"
 
@@ -27,11 +32,26 @@ absl::Status CheckView(admin::v1::StatsView view) {
                            "choose STATS_VIEW_BASIC or STATS_VIEW_FULL");
 }
 
+// What has been counted since `before`. Gauges keep their values.
+admin::v1::AdminStats Difference(admin::v1::AdminStats now,
+                                 const admin::v1::AdminStats& before) {
+  now.set_connections_accepted_total(now.connections_accepted_total() -
+                                     before.connections_accepted_total());
+  for (const auto& [reason, count] : before.connections_rejected_total()) {
+    (*now.mutable_connections_rejected_total())[reason] -= count;
+  }
+  now.set_accept_errors_total(now.accept_errors_total() -
+                              before.accept_errors_total());
+  return now;
+}
+
 }  // namespace
 
 admin::v1::Stats AdminService::ReadStats(admin::v1::StatsView view) const {
-  admin::v1::Stats stats = ToProto(data_plane_.server.GetStats(), view);
-  *stats.mutable_admin() = ToProto(counters_);
+  admin::v1::Stats stats =
+      ToProto(data_plane_.server.GetStatsSinceReset(), view);
+  const std::lock_guard<std::mutex> lock(admin_baseline_mutex_);
+  *stats.mutable_admin() = Difference(ToProto(counters_), admin_baseline_);
   return stats;
 }
 
@@ -41,6 +61,22 @@ ServerUnaryReactor* AdminService::GetStats(
   const absl::Status valid = CheckView(request->view());
   if (valid.ok()) *response = ReadStats(request->view());
   return FinishNow(context, valid);
+}
+
+ServerUnaryReactor* AdminService::ResetStats(
+    CallbackServerContext* context, const admin::v1::ResetStatsRequest* request,
+    admin::v1::Stats* response) {
+  const Audit audit(*context, *request, kServerName);
+  const absl::Status valid = CheckView(request->view());
+  if (!valid.ok()) return FinishNow(context, audit, valid);
+  *response = ToProto(data_plane_.server.ResetStats(), request->view());
+  {
+    const std::lock_guard<std::mutex> lock(admin_baseline_mutex_);
+    admin::v1::AdminStats now = ToProto(counters_);
+    *response->mutable_admin() = Difference(now, admin_baseline_);
+    admin_baseline_ = std::move(now);
+  }
+  return FinishNow(context, audit, absl::OkStatus());
 }
 
 grpc::ServerWriteReactor<admin::v1::Stats>* AdminService::WatchStats(

@@ -5,6 +5,7 @@
 
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "absl/time/time.h"
 #include "echo/base/log_level.h"
@@ -20,7 +21,9 @@ namespace echod {
 class FakeServerControl final : public ServerControl {
  public:
   ServerInfo info;
-  Stats stats;
+  Stats stats;              // since the start
+  Stats stats_since_reset;  // what a reset returns and sets to `after_reset`
+  Stats after_reset;
 
   std::optional<DrainOptions> last_drain() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -29,6 +32,14 @@ class FakeServerControl final : public ServerControl {
 
   ServerInfo GetServer() const override { return info; }
   Stats GetStats() const override { return stats; }
+  Stats GetStatsSinceReset() const override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return stats_since_reset;
+  }
+  Stats ResetStats() override {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return std::exchange(stats_since_reset, after_reset);
+  }
 
   void SetLogLevel(LogLevel level, std::optional<absl::Duration> /*duration*/,
                    Reply<LogLevelChange> reply) override {

@@ -48,7 +48,17 @@ class ServerControl {
   virtual ~ServerControl() = default;
 
   virtual ServerInfo GetServer() const = 0;
+
+  // The figures since the process started. No counter ever goes back.
   virtual Stats GetStats() const = 0;
+
+  // Those since the last ResetStats, or since the start. Not for a loop.
+  virtual Stats GetStatsSinceReset() const = 0;
+
+  // Returns those, and begins to count anew; gauges keep their values. Of
+  // concurrent calls, each event is in the answer of exactly one. Not for a
+  // loop.
+  virtual Stats ResetStats() = 0;
 
   // Begins a graceful shutdown, and answers once it has begun. UNAVAILABLE if
   // one has already begun.

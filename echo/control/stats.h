@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,12 +37,18 @@ struct Counters {
   Histogram connection_duration = FigureHistogram();
 
   Counters& operator+=(const Counters& other);
+
+  // Takes away what had been counted at an earlier time. Gauges keep their
+  // values.
+  void Subtract(const Counters& earlier);
 };
 
 // All figures at one moment. Plain values.
 struct Stats {
   absl::Time time;
   absl::Duration uptime;
+  // The figures count from this moment; unset: from the start.
+  std::optional<absl::Time> reset_time;
   std::int64_t log_lines_dropped = 0;
   std::int64_t access_log_records_dropped = 0;
   Counters total;

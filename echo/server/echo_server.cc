@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "echo/base/check.h"
+#include "echo/base/histogram.h"
 #include "echo/base/logging.h"
 #include "echo/control/control_error.h"
 #include "echo/event/post_at_end.h"
@@ -172,8 +173,19 @@ void EchoServer::SetLogLevel(LogLevel level,
       });
 }
 
-Stats EchoServer::GetStats() const {
-  Stats stats;
+Stats EchoServer::GetStats() const { return ReadStats().stats; }
+
+Stats EchoServer::GetStatsSinceReset() const {
+  return baseline_.Since([this] { return ReadStats(); });
+}
+
+Stats EchoServer::ResetStats() {
+  return baseline_.Reset([this] { return ReadStats(); });
+}
+
+StatsBaseline::Reading EchoServer::ReadStats() const {
+  StatsBaseline::Reading reading;
+  Stats& stats = reading.stats;
   stats.time = clock_.WallNow();
   stats.uptime = absl::FromChrono(clock_.MonotonicNow() - started_);
   stats.log_lines_dropped = DroppedLogLines();
@@ -181,11 +193,11 @@ Stats EchoServer::GetStats() const {
     stats.access_log_records_dropped = options_.access_log->dropped();
   }
   stats.workers.resize(workers_.size());
-  listeners_.AddTo(stats);
+  reading.listeners = listeners_.AddTo(stats);
   for (const auto& worker : workers_) {
     worker->loop_lag().AddTo(stats.loop_lag.emplace_back(FigureHistogram()));
   }
-  return stats;
+  return reading;
 }
 
 std::vector<ListenerInfo> EchoServer::ListListeners() const {

@@ -33,6 +33,7 @@
 #include "echo/server/listener_registry.h"
 #include "echo/server/log_level_switch.h"
 #include "echo/server/request_limit.h"
+#include "echo/server/stats_baseline.h"
 #include "echo/server/worker.h"
 
 namespace echod {
@@ -123,12 +124,16 @@ class EchoServer final : public ListenerControl,
   // ServerControl.
   ServerInfo GetServer() const override;
   Stats GetStats() const override;
+  Stats GetStatsSinceReset() const override;
+  Stats ResetStats() override;
   void Drain(DrainOptions options, Reply<ServerInfo> reply) override;
   void SetLogLevel(LogLevel level, std::optional<absl::Duration> duration,
                    Reply<LogLevelChange> reply) override;
 
  private:
   using State = ServerInfo::State;
+
+  StatsBaseline::Reading ReadStats() const;
 
   // Main loop only.
   absl::Status StartWorkers();
@@ -162,6 +167,7 @@ class EchoServer final : public ListenerControl,
   const MonotonicTime started_;
 
   std::atomic<State> state_{State::kStarting};
+  StatsBaseline baseline_;
   std::atomic<bool> drain_requested_{false};  // over the API
 
   // Constant after Start.

@@ -104,7 +104,9 @@ class ListenerRegistry {
   std::vector<ListenerInfo> List() const { return published_.List(); }
   absl::StatusOr<ListenerInfo> Get(const std::string& id) const;
   // See PublishedListeners: of every listener that there is or was.
-  void AddTo(Stats& stats) const { published_.AddTo(stats); }
+  PublishedListeners::StatsById AddTo(Stats& stats) const {
+    return published_.AddTo(stats);
+  }
 
   // How many listeners there may be, with deleted ones whose connections live
   // on: each holds a descriptor, takes some memory for each worker, and is

@@ -80,7 +80,8 @@ std::optional<ListenerInfo> PublishedListeners::Get(
   return Describe(*found->second);
 }
 
-void PublishedListeners::AddTo(Stats& stats) const {
+PublishedListeners::StatsById PublishedListeners::AddTo(Stats& stats) const {
+  StatsById by_id;
   const auto snapshot = Read();
   const auto add = [&stats](const ListenerStats& each) {
     Counters total = each.AddTo(stats.workers);
@@ -89,13 +90,15 @@ void PublishedListeners::AddTo(Stats& stats) const {
   };
   for (const auto& [id, shown] : snapshot->shown) {
     stats.listeners[id] = add(*shown->stats);
+    by_id[id] = shown->stats;
   }
   for (const auto& [handle, hidden] : snapshot->hidden) add(*hidden);
-  if (snapshot->gone == nullptr) return;
+  if (snapshot->gone == nullptr) return by_id;
   stats.total += snapshot->gone->total;
   for (std::size_t i = 0; i < snapshot->gone->workers.size(); ++i) {
     stats.workers[i] += snapshot->gone->workers[i];
   }
+  return by_id;
 }
 
 }  // namespace echod

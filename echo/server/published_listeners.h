@@ -27,6 +27,7 @@ namespace echod {
 class PublishedListeners {
  public:
   using SharedStats = std::shared_ptr<const ListenerStats>;
+  using StatsById = std::map<std::string, SharedStats>;
 
   PublishedListeners();
   PublishedListeners(const PublishedListeners&) = delete;
@@ -43,8 +44,9 @@ class PublishedListeners {
   // By id.
   std::vector<ListenerInfo> List() const;
   std::optional<ListenerInfo> Get(const std::string& id) const;
-  // Adds the counters. `stats.workers` has a place for each worker.
-  void AddTo(Stats& stats) const;
+  // Adds the counters. `stats.workers` has a place for each worker. Returns
+  // whose counters `stats.listeners` has, by id.
+  StatsById AddTo(Stats& stats) const;
 
  private:
   struct Shown {

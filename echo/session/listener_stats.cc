@@ -22,10 +22,8 @@ Counters WorkerStats::Read() const {
 }
 
 Counters ListenerStats::Total() const {
-  Counters total;
-  for (const WorkerStats& worker : workers_) total += worker.Read();
-  AddMainLoop(total);
-  return total;
+  std::vector<Counters> workers(workers_.size());
+  return AddTo(workers);
 }
 
 Counters ListenerStats::AddTo(std::vector<Counters>& workers) const {
@@ -35,16 +33,12 @@ Counters ListenerStats::AddTo(std::vector<Counters>& workers) const {
     total += worker;
     workers[i] += worker;
   }
-  AddMainLoop(total);
-  return total;
-}
-
-void ListenerStats::AddMainLoop(Counters& total) const {
   total.rejected_max_connections = rejected_max_connections.Get();
   total.rejected_max_connections_per_address =
       rejected_max_connections_per_address.Get();
   total.rejected_max_total_connections = rejected_max_total_connections.Get();
   total.accept_errors = accept_errors.Get();
+  return total;
 }
 
 }  // namespace echod

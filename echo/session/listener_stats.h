@@ -71,8 +71,6 @@ class ListenerStats {
   RelaxedCounter accept_errors;
 
  private:
-  void AddMainLoop(Counters& total) const;
-
   std::vector<WorkerStats> workers_;
 };
 

@@ -79,6 +79,48 @@ TEST(AdminTest, CountsExactly) {
   EXPECT_EQ(lines, 3);
 }
 
+TEST(AdminTest, MeasuresAndResets) {
+  const ServerProcess server;
+  AdminClient admin(server);
+  TcpClient gone = server.Connect();
+  ASSERT_TRUE(Echoes(gone, "one"));
+  gone.FinishSending();
+  ASSERT_EQ(gone.WaitForEnd(), End::kEof);
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(Echoes(client, "two"));
+  ASSERT_TRUE(Eventually([&] {
+    const admin::v1::Stats stats = admin.Stats();
+    return stats.total().echo_latency().count() == 2 &&
+           stats.total().connection_duration().count() == 1 &&
+           stats.workers(0).loop_lag().count() > 0;
+  }));
+  admin::v1::GetStatsRequest request;
+  request.set_view(admin::v1::STATS_VIEW_FULL);
+  admin::v1::Stats stats;
+  ASSERT_TRUE(admin.Call(&Stub::GetStats, request, &stats).ok());
+  for (const admin::v1::Histogram& histogram :
+       {stats.total().echo_latency(),
+        stats.listeners().at("listeners/default").connection_duration(),
+        stats.workers(0).loop_lag()}) {
+    EXPECT_GT(histogram.sum_seconds(), 0);
+    EXPECT_TRUE(histogram.has_p99());
+    EXPECT_GT(histogram.buckets_size(), 0);
+  }
+
+  ASSERT_TRUE(
+      admin.Call(&Stub::ResetStats, admin::v1::ResetStatsRequest(), &stats)
+          .ok());
+  EXPECT_EQ(stats.total().lines_echoed_total(), 2);
+  stats = admin.Stats();
+  EXPECT_TRUE(stats.has_reset_time());
+  EXPECT_EQ(stats.total().lines_echoed_total(), 0);
+  EXPECT_EQ(stats.total().echo_latency().count(), 0);
+  EXPECT_EQ(stats.total().connections_active(), 1);
+  ASSERT_TRUE(Echoes(client, "three"));
+  EXPECT_TRUE(Eventually(
+      [&] { return admin.Stats().total().echo_latency().count() == 1; }));
+}
+
 TEST(AdminTest, PagesThroughConnections) {
   const ServerProcess server;
   AdminClient admin(server);

@@ -85,6 +85,19 @@ TEST_F(AuditTest, AnUpdateSaysWhoChangedWhatFromWhatToWhat) {
   EXPECT_EQ(audit["changes"], changes);
 }
 
+TEST_F(AuditTest, AResetOfStatisticsIsLogged) {
+  Start();
+  admin::v1::Stats stats;
+  ASSERT_TRUE(
+      admin_->Call(&Stub::ResetStats, admin::v1::ResetStatsRequest(), &stats)
+          .ok());
+  const std::vector<json> audits = AuditsAtEnd();
+  ASSERT_EQ(audits.size(), 1u);
+  EXPECT_EQ(audits[0]["method"], "ResetStats");
+  EXPECT_EQ(audits[0]["resource"], "server");
+  EXPECT_EQ(audits[0]["code"], "OK");
+}
+
 TEST_F(AuditTest, ClosingAndDrainingAreLogged) {
   Start();
   TcpClient client = server_->Connect();
