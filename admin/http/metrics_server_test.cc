@@ -21,6 +21,7 @@
 #include "echo/base/socket_address.h"
 #include "echo/control/close_reason.h"
 #include "gtest/gtest.h"
+#include "tests/support/http_get.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -38,13 +39,8 @@ class MetricsServerTest : public ::testing::Test {
     server_ = *std::move(started);
   }
 
-  // The whole answer to one request.
   std::string Get(absl::string_view path, absl::string_view headers = "") {
-    std::optional<TcpClient> client =
-        TcpClient::Connect(*SocketAddress::Parse(server_->bound_address()));
-    client->Send(absl::StrCat("GET ", path, " HTTP/1.1\r\n", headers,
-                              "Connection: close\r\n\r\n"));
-    return client->ReadToEnd();
+    return testing::HttpGet(server_->bound_address(), path, headers);
   }
 
   // The value of a sample, named as in the text; empty: there is none.

@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <future>
 #include <memory>
 #include <optional>
@@ -24,8 +26,10 @@
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/event/event_loop.h"
+#include "echo/event/libevent.h"
 #include "gtest/gtest.h"
 #include "tests/support/eventually.h"
+#include "tests/support/refused_system_call.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -45,20 +49,25 @@ HttpLimits Patient() {
           .idle_timeout = kNever};
 }
 
+UniqueFd Listen(SocketAddress* bound) {
+  UniqueFd listening(
+      socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(bind(listening.get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof address),
+            0);
+  EXPECT_EQ(listen(listening.get(), 128), 0);
+  *bound = LocalAddress(listening.get());
+  return listening;
+}
+
 class HttpServerTest : public ::testing::Test {
  protected:
   // Runs a server on a thread of its own. The handler answers with the path.
   void Start(const HttpLimits& limits) {
-    UniqueFd listening(
-        socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(bind(listening.get(), reinterpret_cast<sockaddr*>(&address),
-                   sizeof address),
-              0);
-    ASSERT_EQ(listen(listening.get(), 128), 0);
-    address_ = LocalAddress(listening.get());
+    UniqueFd listening = Listen(&address_);
     loop_ = *EventLoop::Create();
     http_ = std::make_unique<HttpServer>(
         *loop_, std::move(listening), address_.ToString(), limits,
@@ -359,6 +368,32 @@ TEST_F(HttpServerTest, WaitsForDescriptorsWithoutSpinning) {
   EXPECT_GE(absl::Now() - start, absl::Milliseconds(50));
   EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(absl::StrContains(ReadAnswer(client), " 200 "));
+}
+
+// evhttp closes the socket twice, and the second time it may be another's.
+TEST(HttpServerShortageTest, AConnectionWithoutAWatchIsClosedOnce) {
+  bool refused = false;
+  std::thread([&] {
+    SocketAddress address;
+    UniqueFd listening = Listen(&address);
+    const auto loop = *EventLoop::Create();
+    HttpServer http(
+        *loop, std::move(listening), "here", Patient(),
+        [](const HttpRequest& /*request*/) -> HttpAnswer { return {}; });
+    const auto turn = [&] { event_base_loop(loop->base(), EVLOOP_NONBLOCK); };
+    turn();
+    refused = testing::RefuseSystemCall(SYS_epoll_ctl, ENOSPC);
+    if (!refused) return;
+    const std::optional<TcpClient> client = TcpClient::Connect(address);
+    ASSERT_TRUE(client.has_value());
+    turn();                                             // accepts, and gives up
+    const UniqueFd mine(fcntl(0, F_DUPFD_CLOEXEC, 0));  // the same number
+    for (int i = 0; i < 5; ++i) turn();
+    EXPECT_NE(fcntl(mine.get(), F_GETFD), -1);
+    EXPECT_GE(http.figures().accept_errors, 1);
+    EXPECT_EQ(http.figures().active, 0);
+  }).join();
+  if (!refused) GTEST_SKIP() << "system calls cannot be refused here";
 }
 
 TEST_F(HttpServerTest, StopLetsAnswersFinish) {

@@ -26,6 +26,7 @@
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
@@ -39,14 +40,8 @@ using google::protobuf::Reflection;
 using testing::ServerProcess;
 using testing::TcpClient;
 
-// The whole answer to one request; empty: none.
 std::string Get(const ServerProcess& server, absl::string_view path) {
-  std::optional<TcpClient> client =
-      TcpClient::Connect(*SocketAddress::Parse(server.http_address()));
-  if (!client.has_value()) return "";
-  client->Send(
-      absl::StrCat("GET ", path, " HTTP/1.1\r\nConnection: close\r\n\r\n"));
-  return client->ReadToEnd();
+  return testing::HttpGet(server.http_address(), path);
 }
 
 // Sample, with its labels, to value.

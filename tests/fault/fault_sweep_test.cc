@@ -25,6 +25,7 @@
 #include "tests/e2e/admin_client.h"
 #include "tests/fault/fault_injector.h"
 #include "tests/support/conversation.h"
+#include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
@@ -117,7 +118,8 @@ class FaultSweepTest
     if (fault.has_value() && phase == Phase::kStart) injector.Arm(*fault);
     Life life;
     ServerProcess server(
-        {.flags = {"--workers=2", "--mode=raw", "--drain_timeout=500ms"},
+        {.flags = {"--workers=2", "--mode=raw", "--drain_timeout=500ms",
+                   "--http_address=127.0.0.1:0"},
          .may_fail = true,
          .in_child = injector.Enter()});
     life.started = server.started();
@@ -186,6 +188,9 @@ class FaultSweepTest
       close.set_name(connections.connections(0).name());
       admin::v1::Connection closed;
       admin.Call(&AdminClient::Stub::CloseConnection, close, &closed, timeout);
+    }
+    for (const char* path : {"/metrics", "/readyz"}) {
+      HttpGet(server.http_address(), path, "", options);
     }
     if (other.has_value()) other->Reset();
     return has_moved ? SocketAddress::FromHost(

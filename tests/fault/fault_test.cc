@@ -16,6 +16,7 @@
 #include "tests/fault/fault_injector.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
@@ -117,13 +118,16 @@ INSTANTIATE_TEST_SUITE_P(Loops, LoopFaultTest,
 
 // Health reports it while the connections of other workers drain.
 TEST_F(FaultTest, HealthFailsWithAWorker) {
-  ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
+  ServerProcess server(Options(
+      {"--workers=2", "--drain_timeout=20s", "--http_address=127.0.0.1:0"}));
   TcpClient lives = server.Connect();
   ASSERT_TRUE(lives.Send("half a"));
   TcpClient dies = server.Connect();
   ASSERT_TRUE(Echoes(dies, "on the other"));
   AdminClient admin(server);
   ASSERT_EQ(Health(admin), HealthCheckResponse::SERVING);
+  ASSERT_NE(HttpGet(server.http_address(), "/livez").find("200 OK"),
+            std::string::npos);
   injector_.Arm({.call = kFault_epoll_wait,
                  .error = ENOMEM,
                  .fails = 1,
@@ -132,6 +136,9 @@ TEST_F(FaultTest, HealthFailsWithAWorker) {
   EXPECT_EQ(dies.WaitForEnd(), End::kReset);
   EXPECT_TRUE(Eventually(
       [&] { return Health(admin) == HealthCheckResponse::NOT_SERVING; }));
+  const std::string live = HttpGet(server.http_address(), "/livez");
+  EXPECT_NE(live.find("503 "), std::string::npos) << live;
+  EXPECT_NE(live.find("worker 1 failed: "), std::string::npos) << live;
   ASSERT_TRUE(lives.Send(" line\n"));
   EXPECT_EQ(lives.ReadToEnd(), "YOU SAID half a line\n");
   lives.FinishSending();
@@ -155,6 +162,43 @@ TEST_F(FaultTest, AnAdminPlaneThatFailsEndsTheServerWithOne) {
   EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
   client.FinishSending();
   EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+TEST_F(FaultTest, AnHttpServerThatFailsEndsTheServerWithOne) {
+  ServerProcess server(
+      Options({"--drain_timeout=20s", "--http_address=127.0.0.1:0"}));
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("half a"));
+  injector_.Arm({.call = kFault_epoll_wait,
+                 .error = ENOMEM,
+                 .fails = 1,
+                 .thread = "http"});
+  HttpGet(server.http_address(), "/readyz");
+  ASSERT_TRUE(HasFailed());
+  ASSERT_TRUE(client.Send(" line\n"));
+  EXPECT_EQ(client.ReadToEnd(), "YOU SAID half a line\n");
+  client.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
+TEST_F(FaultTest, AnHttpConnectionThatCannotBeWatchedIsClosed) {
+  ServerProcess server(Options({"--workers=1", "--http_address=127.0.0.1:0"}));
+  ASSERT_NE(HttpGet(server.http_address(), "/readyz").find("200 OK"),
+            std::string::npos);
+  injector_.Arm({.call = kFault_epoll_ctl, .error = ENOSPC, .thread = "http"});
+  HttpGet(server.http_address(), "/readyz", "",
+          {.timeout = absl::Milliseconds(100)});
+  ASSERT_TRUE(HasFailed());
+  TcpClient echo = server.Connect();
+  EXPECT_TRUE(Echoes(echo, "the data plane lives"));
+  injector_.Disarm();
+  const std::string metrics = HttpGet(server.http_address(), "/metrics");
+  EXPECT_NE(metrics.find("200 OK"), std::string::npos);
+  EXPECT_EQ(metrics.find("echod_http_accept_errors_total 0"),
+            std::string::npos);
+  server.Signal(SIGTERM);
+  EXPECT_EQ(echo.WaitForEnd(), End::kEof);
+  EXPECT_EQ(server.WaitForExit(), 0);
 }
 
 // A loop without events stands for anything that may hang.
