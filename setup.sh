@@ -14,7 +14,7 @@ readonly PACKAGES=(
   # Libraries and code generators
   libabsl-dev libbenchmark-dev libevent-dev libgmock-dev libgrpc++-dev libgtest-dev
   libprotobuf-dev libspdlog-dev libyaml-dev libzstd-dev nlohmann-json3-dev
-  libprotobuf-dev libspdlog-dev libzstd-dev nlohmann-json3-dev prometheus-cpp-dev
+  prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
   python3 python3-yaml umoci

@@ -3,8 +3,11 @@
 
 If kubectl is installed, it renders the manifests. Otherwise the test reads the
 files directly, and does not cover the kustomization itself.
+
+Starts echod for the metrics that it exports.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -12,7 +15,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
+import urllib.request
 
 import yaml
 
@@ -28,7 +33,7 @@ UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 # be looked up and added. ANY is a scalar, a one-element list a list.
 ANY = None
 LABELS = {"app.kubernetes.io/name": ANY}
-METADATA = {"name": ANY, "labels": LABELS}
+METADATA = {"name": ANY, "labels": {**LABELS, "grafana_dashboard": ANY}}
 PEER_LABELS = {**LABELS, "echod-admin-client": ANY}
 PROBE = {
     "grpc": {"port": ANY, "service": ANY},
@@ -81,7 +86,17 @@ FIELDS = {
             "type": ANY,
             "rollingUpdate": {"maxUnavailable": ANY, "maxSurge": ANY},
         },
-        "template": {"metadata": {"labels": LABELS}, "spec": POD},
+        "template": {
+            "metadata": {
+                "labels": LABELS,
+                "annotations": {
+                    "prometheus.io/scrape": ANY,
+                    "prometheus.io/port": ANY,
+                    "prometheus.io/path": ANY,
+                },
+            },
+            "spec": POD,
+        },
     },
     ("v1", "Service"): {
         "clusterIP": ANY,
@@ -97,9 +112,14 @@ FIELDS = {
         "podSelector": {"matchLabels": LABELS},
         "policyTypes": [ANY],
         "ingress": [{
-            "from": [{"podSelector": {"matchLabels": PEER_LABELS}}],
+            "from": [{"namespaceSelector": {},
+                      "podSelector": {"matchLabels": PEER_LABELS}}],
             "ports": [{"port": ANY, "protocol": ANY}],
         }],
+    },
+    ("monitoring.coreos.com/v1", "PodMonitor"): {
+        "selector": {"matchLabels": LABELS},
+        "podMetricsEndpoints": [{"port": ANY, "path": ANY}],
     },
 }
 
@@ -124,12 +144,18 @@ def unknown_fields(value, fields, path):
         yield f"{path} is not a single value"
 
 
-def render():
+def render(*components):
     """Returns every object as `kubectl apply` receives it."""
     if shutil.which("kubectl"):
         with tempfile.TemporaryDirectory() as scratch:
             # Bazel's files are symbolic links, which kustomize does not follow.
-            folder = shutil.copytree(FOLDER, pathlib.Path(scratch, "copy"))
+            shutil.copytree(FOLDER, pathlib.Path(scratch, "copy"))
+            folder = pathlib.Path(scratch, "overlay")
+            folder.mkdir()
+            # JSON is YAML.
+            (folder / "kustomization.yaml").write_text(json.dumps({
+                "resources": ["../copy"],
+                "components": [f"../copy/{name}" for name in components]}))
             rendered = subprocess.run(
                 ["kubectl", "kustomize", folder], check=True, text=True,
                 stdout=subprocess.PIPE, env={**os.environ, "HOME": scratch})
@@ -138,6 +164,9 @@ def render():
     objects = []
     for name in kustomization()["resources"]:
         objects += yaml.safe_load_all((FOLDER / name).read_text())
+    for name in components:
+        objects += yaml.safe_load_all(
+            (FOLDER / name / f"{name}.yaml").read_text())
     return objects
 
 
@@ -159,7 +188,8 @@ class KubernetesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.objects = render()
-        cls.by_name = {(o["kind"], o["metadata"]["name"]): o["spec"]
+        cls.by_name = {(o["kind"], o["metadata"]["name"]):
+                       o["spec"] if "spec" in o else o["data"]
                        for o in cls.objects}
         cls.deployment = cls.by_name["Deployment", "echod"]
         cls.pod = cls.deployment["template"]["spec"]
@@ -173,21 +203,24 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(set(self.by_name), {
             ("Deployment", "echod"), ("Service", "echod"),
             ("Service", "echod-admin"), ("NetworkPolicy", "echod"),
-            ("PodDisruptionBudget", "echod")})
+            ("PodDisruptionBudget", "echod"),
+            ("ConfigMap", "echod-dashboard")})
 
     def test_fields_exist(self):
-        for o in self.objects:
-            fields = FIELDS[o["apiVersion"], o["kind"]]
+        for o in self.objects + render("pod_monitor"):
+            content = ({"data": {"echod.json": ANY}} if "data" in o else
+                       {"spec": FIELDS[o["apiVersion"], o["kind"]]})
             self.assertEqual(
                 list(unknown_fields(
                     o, {"apiVersion": ANY, "kind": ANY, "metadata": METADATA,
-                        "spec": fields}, o["kind"])), [])
+                        **content}, o["kind"])), [])
 
     def test_every_selector_finds_the_pods(self):
         labels = self.deployment["template"]["metadata"]["labels"]
         self.assertEqual(labels, {"app.kubernetes.io/name": "echod"})
         self.assertTrue(
-            all(o["metadata"]["labels"] == labels for o in self.objects))
+            all(labels.items() <= o["metadata"]["labels"].items()
+                for o in self.objects))
         [spread] = self.pod["topologySpreadConstraints"]
         for selector in (
                 self.deployment["selector"]["matchLabels"],
@@ -215,11 +248,14 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(self.container["image"], f"echod:{version}")
 
     def test_ports_are_the_flags_ports(self):
-        self.assertEqual(self.ports, {"echo": 8080, "admin": 9901})
+        self.assertEqual(self.ports,
+                         {"echo": 8080, "admin": 9901, "http": 9902})
         self.assertEqual(self.flags["listen"], f"[::]:{self.ports['echo']}")
         # Every address, because probes come from the node.
         self.assertEqual(self.flags["admin_address"],
                          f"[::]:{self.ports['admin']}")
+        self.assertEqual(self.flags["http_address"],
+                         f"[::]:{self.ports['http']}")
         for service, port in (("echod", "echo"), ("echod-admin", "admin")):
             self.assertEqual(
                 self.by_name["Service", service]["ports"],
@@ -230,6 +266,22 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(admin["clusterIP"], "None")
         self.assertIs(admin["publishNotReadyAddresses"], True)
 
+    def test_prometheus_finds_the_pods_once(self):
+        template = self.deployment["template"]["metadata"]
+        self.assertEqual(template["annotations"], {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": str(self.ports["http"]),
+            "prometheus.io/path": "/metrics"})
+        objects = {o["kind"]: o["spec"] for o in render("pod_monitor")
+                   if "spec" in o}
+        self.assertEqual(objects["PodMonitor"], {
+            "selector": {"matchLabels": template["labels"]},
+            "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}]})
+        if shutil.which("kubectl"):
+            self.assertNotIn(
+                "annotations",
+                objects["Deployment"]["template"]["metadata"])
+
     def test_only_labelled_pods_reach_the_admin_port(self):
         policy = self.by_name["NetworkPolicy", "echod"]
         # Egress without a rule: echod opens no connections.
@@ -239,7 +291,9 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual(rules, {
             "echo": None,
             "admin": [{"podSelector": {
-                "matchLabels": {"echod-admin-client": "true"}}}]})
+                "matchLabels": {"echod-admin-client": "true"}}}],
+            "http": [{"namespaceSelector": {}, "podSelector": {
+                "matchLabels": {"app.kubernetes.io/name": "prometheus"}}}]})
 
     def test_probes_ask_the_admin_port(self):
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
@@ -292,6 +346,77 @@ class KubernetesTest(unittest.TestCase):
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]}})
+
+
+def exported_metrics():
+    """Returns the names of the samples that a real echod exports, by type."""
+    with tempfile.TemporaryDirectory() as scratch:
+        port_file = pathlib.Path(scratch, "ports.json")
+        with subprocess.Popen(
+                [ECHOD, "--listen=127.0.0.1:0", "--admin_address=127.0.0.1:0",
+                 "--http_address=127.0.0.1:0", f"--port_file={port_file}"]
+        ) as echod:
+            try:
+                while not port_file.exists():
+                    if echod.poll() is not None:
+                        raise RuntimeError("echod has ended")
+                    time.sleep(0.01)
+                address = json.loads(port_file.read_text())["http"]
+                with urllib.request.urlopen(f"http://{address}/metrics",
+                                            timeout=20) as answer:
+                    text = answer.read().decode()
+            finally:
+                echod.kill()
+    suffixes = {"histogram": ("_bucket", "_sum", "_count")}
+    return {name + suffix: kind
+            for name, kind in re.findall(r"^# TYPE (\w+) (\w+)$", text,
+                                         re.MULTILINE)
+            for suffix in suffixes.get(kind, ("",))}
+
+
+class DashboardTest(unittest.TestCase):
+
+    @classmethod
+    def setUpClass(cls):
+        manifest = yaml.safe_load(
+            (FOLDER / "grafana_dashboard.yaml").read_text())
+        cls.dashboard = json.loads(manifest["data"]["echod.json"])
+        cls.panels = [panel for panel in cls.dashboard["panels"]
+                      if panel["type"] != "row"]
+        cls.metrics = exported_metrics()
+
+    def test_queries_name_only_metrics_that_echod_exports(self):
+        queries = [target["expr"] for panel in self.panels
+                   for target in panel["targets"]]
+        queries += [variable["query"]["query"]
+                    for variable in self.dashboard["templating"]["list"]
+                    if variable["type"] == "query"]
+        self.assertGreater(len(queries), 10)
+        for query in queries:
+            names = re.findall(r"\b(?:echod|process)_\w+", query)
+            self.assertTrue(names, query)
+            for name in names:
+                self.assertIn(name, self.metrics, query)
+
+    def test_rates_are_of_counters_and_of_nothing_else(self):
+        for panel in self.panels:
+            for target in panel["targets"]:
+                rated = set(re.findall(r"rate\((\w+)", target["expr"]))
+                for name in re.findall(r"\b(?:echod|process)_\w+",
+                                       target["expr"]):
+                    self.assertEqual(self.metrics[name] != "gauge",
+                                     name in rated, target["expr"])
+
+    def test_panels_are_distinct_and_do_not_overlap(self):
+        self.assertEqual(len({panel["id"] for panel in self.panels}),
+                         len(self.panels))
+        places = {(panel["gridPos"]["x"], panel["gridPos"]["y"])
+                  for panel in self.panels}
+        self.assertEqual(len(places), len(self.panels))
+        for panel in self.panels:
+            self.assertEqual(
+                len({target["refId"] for target in panel["targets"]}),
+                len(panel["targets"]))
 
 
 if __name__ == "__main__":
