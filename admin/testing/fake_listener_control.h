@@ -75,6 +75,12 @@ class FakeListenerControl final : public ListenerControl {
     reply(GetListener(update.id));
   }
 
+  void ChangeListeners(std::vector<ListenerChange> /*changes*/,
+                       Reply<std::vector<ListenerInfo>> reply) override {
+    if (!update_error.ok()) return reply(update_error);
+    reply(std::vector<ListenerInfo>());
+  }
+
  private:
   mutable std::mutex mutex_;
   std::optional<ListenerUpdate> last_update_;

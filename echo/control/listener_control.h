@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -74,6 +75,10 @@ struct ListenerUpdate {
   std::shared_ptr<AppliedUpdate> applied;
 };
 
+// One of several changes that are made together. `validate_only` is ignored.
+using ListenerChange =
+    std::variant<ListenerCreation, ListenerUpdate, ListenerDeletion>;
+
 // A listener at one moment. Plain values.
 struct ListenerInfo {
   enum class State : std::uint8_t { kActive, kPaused, kDraining };
@@ -134,6 +139,15 @@ class ListenerControl {
   // with the settings that they have.
   virtual void DeleteListener(ListenerDeletion deletion,
                               Reply<ListenerInfo> reply) = 0;
+
+  // Makes all of these changes, or none: each is prepared, which includes the
+  // sockets, before the first is applied. A change has to be possible beside
+  // the listeners as they are, so that none can take a port which another gives
+  // up. What is created or changed has the source CONFIG from then on. Answers
+  // once each change would have been answered, with what these answers are. The
+  // field of an error is the change that cannot be made, such as `changes[1]`.
+  virtual void ChangeListeners(std::vector<ListenerChange> changes,
+                               Reply<std::vector<ListenerInfo>> reply) = 0;
 };
 
 }  // namespace echod

@@ -251,6 +251,20 @@ void EchoServer::DeleteListener(ListenerDeletion deletion,
          });
 }
 
+void EchoServer::ChangeListeners(std::vector<ListenerChange> changes,
+                                 Reply<std::vector<ListenerInfo>> reply) {
+  std::optional<Reply<std::vector<ListenerInfo>>> admitted =
+      requests_.Admit(std::move(reply));
+  if (!admitted.has_value()) return;
+  const auto cost = static_cast<OperatorJobs::Cost>(
+      OperatorJobs::kChangeListeners *
+      std::min(changes.size() + 1, ListenerRegistry::kMostListeners));
+  workers_[0]->Serve(cost, [this, changes = std::move(changes),
+                            owed = *std::move(admitted)](Worker&) mutable {
+    listeners_.ChangeAll(std::move(changes), std::move(owed));
+  });
+}
+
 void EchoServer::ListConnections(ConnectionQuery query,
                                  Reply<ConnectionParts> reply) {
   std::optional<Reply<ConnectionParts>> admitted =

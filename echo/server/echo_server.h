@@ -108,6 +108,9 @@ class EchoServer final : public ListenerControl,
   void DeleteListener(ListenerDeletion deletion,
                       Reply<ListenerInfo> reply) override;
 
+  void ChangeListeners(std::vector<ListenerChange> changes,
+                       Reply<std::vector<ListenerInfo>> reply) override;
+
   // ConnectionControl.
   void ListConnections(ConnectionQuery query,
                        Reply<ConnectionParts> reply) override;

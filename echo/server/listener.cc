@@ -305,6 +305,7 @@ void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   settings_ = plan.settings;
   address_ = plan.address;
   if (changed) MarkChanged();
+  if (plan.from_config) source_ = ListenerInfo::Source::kConfig;
   if (!plan.new_socket) {
     if (new_backlog) listen(acceptor_->fd(), settings_.backlog);
     done();

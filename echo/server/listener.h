@@ -61,6 +61,7 @@ class Listener {
     ListenerSettings settings;
     ListenAddress address;    // as configured; port 0: any
     bool new_socket = false;  // the address takes a new one
+    bool from_config = false;  // the configuration file says so
     ListenSocket socket;      // valid once it has been opened
   };
 

@@ -41,6 +41,15 @@ ListenerRegistry::ListenerRegistry(
       callbacks_(std::move(callbacks)),
       drains_(clock, workers, drain_timeout) {}
 
+absl::Status ListenerRegistry::TooManyListenersError() {
+  return ControlError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("there are ", kMostListeners,
+                   " listeners, with those that have been deleted and have "
+                   "connections left; delete one, or end such connections"),
+      {.reason = "TOO_MANY_LISTENERS", .field = "", .errno_name = ""});
+}
+
 absl::StatusOr<Listener::Plan> ListenerRegistry::CheckCreation(
     const ListenerCreation& creation) const {
   if (frozen_) return ServerDrainingError();
@@ -57,12 +66,7 @@ absl::StatusOr<Listener::Plan> ListenerRegistry::CheckCreation(
         {.reason = "LISTENER_EXISTS", .field = "id", .errno_name = ""});
   }
   if (listeners_.size() + leaving_.size() >= kMostListeners) {
-    return ControlError(
-        absl::StatusCode::kResourceExhausted,
-        absl::StrCat("there are ", kMostListeners,
-                     " listeners, with those that have been deleted and have "
-                     "connections left; delete one, or end such connections"),
-        {.reason = "TOO_MANY_LISTENERS", .field = "", .errno_name = ""});
+    return TooManyListenersError();
   }
   return Listener::Prepare(creation);
 }
@@ -138,8 +142,14 @@ void ListenerRegistry::Create(const ListenerCreation& creation,
   }
   absl::StatusOr<Creation> prepared = PrepareCreate(creation);
   if (!prepared.ok()) return reply(std::move(prepared).status());
-  ListenerInfo info =
-      ApplyCreate(*std::move(prepared), ListenerInfo::Source::kRuntime);
+  CreateAndReply(*std::move(prepared), ListenerInfo::Source::kRuntime,
+                 std::move(reply));
+}
+
+void ListenerRegistry::CreateAndReply(Creation creation,
+                                      ListenerInfo::Source source,
+                                      Reply<ListenerInfo> reply) {
+  ListenerInfo info = ApplyCreate(std::move(creation), source);
   LogInfo(absl::StrCat("created listener ", info.id, ", which accepts on ",
                        info.bound_address));
   NotifyChanged(std::make_shared<PostAtEnd>(

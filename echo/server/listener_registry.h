@@ -9,9 +9,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
@@ -84,6 +86,8 @@ class ListenerRegistry {
   void Update(ListenerUpdate update, Reply<ListenerInfo> reply);
   void Pause(const ListenerPause& pause, Reply<ListenerInfo> reply);
   void Delete(const ListenerDeletion& deletion, Reply<ListenerInfo> reply);
+  void ChangeAll(std::vector<ListenerChange> changes,
+                 Reply<std::vector<ListenerInfo>> reply);
 
   // From now on each change is refused with SERVER_DRAINING. Deletions that
   // have begun go on.
@@ -119,11 +123,34 @@ class ListenerRegistry {
     std::int64_t generation;
   };
 
+  // For ChangeAll.
+  struct PreparedUpdate;
+  struct PreparedDeletion;
+  using PreparedChange =
+      std::variant<Creation, PreparedUpdate, PreparedDeletion>;
+  enum class Depth : std::uint8_t {
+    kCheck,  // as far as bind can tell; no client notices
+    kOpen,   // the sockets listen
+  };
+  absl::Status CheckTogether(const std::vector<ListenerChange>& changes) const;
+  absl::StatusOr<PreparedChange> PrepareChange(const ListenerCreation& creation,
+                                               Depth depth);
+  absl::StatusOr<PreparedChange> PrepareChange(const ListenerUpdate& update,
+                                               Depth depth);
+  absl::StatusOr<PreparedChange> PrepareChange(const ListenerDeletion& deletion,
+                                               Depth depth);
+  void Apply(Creation creation, Reply<ListenerInfo> reply);
+  void Apply(PreparedUpdate update, Reply<ListenerInfo> reply);
+  void Apply(PreparedDeletion deletion, Reply<ListenerInfo> reply);
+
+  static absl::Status TooManyListenersError();
   // What is wrong with `creation`, but for its socket.
   absl::StatusOr<Listener::Plan> CheckCreation(
       const ListenerCreation& creation) const;
   // The listener, which takes changes, or why none can be made.
   absl::StatusOr<Listener*> FindToChange(const std::string& id);
+  void CreateAndReply(Creation creation, ListenerInfo::Source source,
+                      Reply<ListenerInfo> reply);
   void ApplyUpdate(Listener& listener, Listener::Plan plan,
                    const PolicyDrains::Prepared& drain,
                    Reply<ListenerInfo> reply);
