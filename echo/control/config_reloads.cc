@@ -19,9 +19,10 @@ constexpr std::size_t kLongestError = 8192;
 std::string Shown(absl::string_view text) {
   const std::vector<absl::string_view> lines =
       absl::StrSplit(text.substr(0, kLongestError), '\n');
-  return absl::StrJoin(lines, "\n", [](std::string* out, absl::string_view line) {
-    out->append(PrintableText(line));
-  });
+  return absl::StrJoin(lines, "\n",
+                       [](std::string* out, absl::string_view line) {
+                         out->append(PrintableText(line));
+                       });
 }
 
 }  // namespace

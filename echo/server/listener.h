@@ -59,10 +59,10 @@ class Listener {
   // A checked configuration of a listener.
   struct Plan {
     ListenerSettings settings;
-    ListenAddress address;    // as configured; port 0: any
-    bool new_socket = false;  // the address takes a new one
+    ListenAddress address;     // as configured; port 0: any
+    bool new_socket = false;   // the address takes a new one
     bool from_config = false;  // the configuration file says so
-    ListenSocket socket;      // valid once it has been opened
+    ListenSocket socket;       // valid once it has been opened
   };
 
   // Returns the plan of a new listener, or the first error in `creation`.

@@ -29,8 +29,8 @@ absl::Status AtChange(std::size_t index, const absl::Status& error) {
 }
 
 const std::string& IdOf(const ListenerChange& change) {
-  return std::visit([](const auto& each) -> const auto& { return each.id; },
-                    change);
+  return std::visit(
+      [](const auto& each) -> const auto& { return each.id; }, change);
 }
 
 }  // namespace
@@ -47,8 +47,7 @@ struct ListenerRegistry::PreparedDeletion {
 };
 
 absl::StatusOr<ListenerRegistry::PreparedChange>
-ListenerRegistry::PrepareChange(const ListenerCreation& creation,
-                                Depth depth) {
+ListenerRegistry::PrepareChange(const ListenerCreation& creation, Depth depth) {
   absl::StatusOr<Listener::Plan> plan = CheckCreation(creation);
   if (!plan.ok()) return std::move(plan).status();
   absl::Status possible = depth == Depth::kOpen ? Listener::OpenSocket(*plan)
@@ -75,9 +74,8 @@ ListenerRegistry::PrepareChange(const ListenerUpdate& update, Depth depth) {
     return (*found)->ExplainSocketError(std::move(possible), *plan);
   }
   plan->from_config = true;
-  return PreparedUpdate{.listener = *found,
-                        .plan = *std::move(plan),
-                        .drain = *std::move(drain)};
+  return PreparedUpdate{
+      .listener = *found, .plan = *std::move(plan), .drain = *std::move(drain)};
 }
 
 absl::StatusOr<ListenerRegistry::PreparedChange>
@@ -99,8 +97,7 @@ void ListenerRegistry::Apply(Creation creation, Reply<ListenerInfo> reply) {
                  std::move(reply));
 }
 
-void ListenerRegistry::Apply(PreparedUpdate update,
-                             Reply<ListenerInfo> reply) {
+void ListenerRegistry::Apply(PreparedUpdate update, Reply<ListenerInfo> reply) {
   ApplyUpdate(*update.listener, std::move(update.plan), update.drain,
               std::move(reply));
 }
@@ -117,9 +114,8 @@ absl::Status ListenerRegistry::CheckTogether(
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (!ids.insert(IdOf(changes[i])).second) {
       return AtChange(
-          i, InvalidFieldError(
-                 "", absl::StrCat("listener '", IdOf(changes[i]),
-                                  "' can be changed once only")));
+          i, InvalidFieldError("", absl::StrCat("listener '", IdOf(changes[i]),
+                                                "' can be changed once only")));
     }
     // What is deleted here makes no room until its connections have gone.
     if (std::holds_alternative<ListenerCreation>(changes[i]) &&
@@ -159,14 +155,14 @@ void ListenerRegistry::ChangeAll(std::vector<ListenerChange> changes,
         reply(*std::move(infos));
       });
   for (std::size_t i = 0; i < prepared.size(); ++i) {
-    Reply<ListenerInfo> part([infos, failure, i,
-                              all](absl::StatusOr<ListenerInfo> info) {
-      if (info.ok()) {
-        (*infos)[i] = *std::move(info);
-      } else {
-        failure->Update(AtChange(i, info.status()));
-      }
-    });
+    Reply<ListenerInfo> part(
+        [infos, failure, i, all](absl::StatusOr<ListenerInfo> info) {
+          if (info.ok()) {
+            (*infos)[i] = *std::move(info);
+          } else {
+            failure->Update(AtChange(i, info.status()));
+          }
+        });
     std::visit(
         [&](auto&& each) {
           Apply(std::forward<decltype(each)>(each), std::move(part));

@@ -125,11 +125,10 @@ TEST(ListenerChangesTest, TwoForOnePortAreImpossible) {
   EXPECT_EQ(GetErrorDetail(changed.status()).reason, "ADDRESS_IN_USE");
   EXPECT_EQ(GetErrorDetail(changed.status()).field, "changes[1]");
   EXPECT_EQ(Seen(server), before);
-  EXPECT_FALSE(
-      TcpClient::Connect(
-          *SocketAddress::FromHost("127.0.0.1",
-                                   static_cast<std::uint16_t>(first.port)))
-          .has_value());
+  EXPECT_FALSE(TcpClient::Connect(
+                   *SocketAddress::FromHost(
+                       "127.0.0.1", static_cast<std::uint16_t>(first.port)))
+                   .has_value());
 }
 
 TEST(ListenerChangesTest, AreCountedTogether) {

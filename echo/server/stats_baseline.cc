@@ -30,6 +30,7 @@ Stats StatsBaseline::Difference(const Reading& now, const Reading* before) {
   if (before == nullptr) return stats;
   stats.reset_time = before->stats.time;
   stats.log_lines_dropped -= before->stats.log_lines_dropped;
+  stats.access_log_records_dropped -= before->stats.access_log_records_dropped;
   stats.total.Subtract(before->stats.total);
   for (auto& [id, counters] : stats.listeners) {
     const auto found = before->listeners.find(id);
