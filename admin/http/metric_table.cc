@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "echo/control/close_reason.h"
+#include "echo/control/config_reloads.h"
 
 namespace echod {
 namespace {
@@ -164,6 +165,26 @@ constexpr MetricRow kMetricRows[] = {
      "Records that the access log did not accept.",
      [](const MetricSources& sources, const Samples& out) {
        out.Add(sources.stats.access_log_records_dropped);
+     }},
+    {"echod_config_reloads_total", MetricType::Counter,
+     "Reloads of the configuration file, by outcome.",
+     [](const MetricSources& sources, const Samples& out) {
+       const ConfigReloads::Counts& reloads = sources.stats.config_reloads;
+       out.Add("outcome", "success", reloads.succeeded);
+       out.Add("outcome", "failure", reloads.failed);
+     }},
+    {"echod_config_last_reload_successful", MetricType::Gauge,
+     "1 unless the last reload of the configuration file has failed; then 0.",
+     [](const MetricSources& sources, const Samples& out) {
+       const auto& last = sources.stats.config_reloads.last;
+       out.Add(std::int64_t{!last.has_value() || last->succeeded});
+     }},
+    {"echod_config_last_reload_success_timestamp_seconds", MetricType::Gauge,
+     "The Unix time of the last reload that succeeded; 0: none has.",
+     [](const MetricSources& sources, const Samples& out) {
+       const auto& time = sources.stats.config_reloads.last_good;
+       out.Add(absl::ToDoubleSeconds(time.value_or(absl::UnixEpoch()) -
+                                     absl::UnixEpoch()));
      }},
     {"echod_admin_connections_accepted_total", MetricType::Counter,
      "Accepted connections of the gRPC admin service.",

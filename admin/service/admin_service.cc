@@ -69,6 +69,12 @@ admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
     *server.mutable_log_level_return_time() =
         ToProto(*info.log_level.return_time);
   }
+  if (const auto& last = info.config_reloads.last; last.has_value()) {
+    admin::v1::ConfigReload& reload = *server.mutable_last_config_reload();
+    *reload.mutable_time() = ToProto(last->time);
+    reload.set_succeeded(last->succeeded);
+    reload.set_error(last->error);
+  }
   if (description_.config) {
     ServerConfig config = description_.config();
     server.mutable_config()->insert(config.flags.begin(), config.flags.end());

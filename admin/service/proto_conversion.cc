@@ -13,6 +13,7 @@
 #include "echo/base/histogram.h"
 #include "echo/base/listen_address.h"
 #include "echo/control/close_reason.h"
+#include "echo/control/config_reloads.h"
 
 namespace echod {
 namespace {
@@ -129,6 +130,13 @@ admin::v1::Stats ToProto(const Stats& stats, admin::v1::StatsView view) {
   *proto.mutable_total() = CountersToProto(stats.total, view);
   proto.set_log_lines_dropped_total(stats.log_lines_dropped);
   proto.set_access_log_records_dropped_total(stats.access_log_records_dropped);
+  const ConfigReloads::Counts& reloads = stats.config_reloads;
+  (*proto.mutable_config_reloads_total())["success"] = reloads.succeeded;
+  (*proto.mutable_config_reloads_total())["failure"] = reloads.failed;
+  if (reloads.last_good.has_value()) {
+    *proto.mutable_config_last_reload_success_time() =
+        ToProto(*reloads.last_good);
+  }
   for (const auto& [id, counters] : stats.listeners) {
     (*proto.mutable_listeners())[ListenerName(id)] =
         CountersToProto(counters, view);

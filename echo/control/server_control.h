@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "echo/base/log_level.h"
+#include "echo/control/config_reloads.h"
 #include "echo/control/reply.h"
 #include "echo/control/stats.h"
 
@@ -34,6 +35,7 @@ struct ServerInfo {
   State state = State::kStarting;
   int worker_count = 0;
   LogLevelInfo log_level;
+  ConfigReloads::Counts config_reloads;
 };
 
 struct DrainOptions {

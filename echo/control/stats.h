@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "echo/base/histogram.h"
 #include "echo/control/close_reason.h"
+#include "echo/control/config_reloads.h"
 
 namespace echod {
 
@@ -51,6 +52,7 @@ struct Stats {
   std::optional<absl::Time> reset_time;
   std::int64_t log_lines_dropped = 0;
   std::int64_t access_log_records_dropped = 0;
+  ConfigReloads::Counts config_reloads;
   Counters total;
   // By id, those that there are. Deleted ones count in the others only.
   std::map<std::string, Counters> listeners;

@@ -33,29 +33,27 @@ ConfigLoader::ConfigLoader()
       flags_(FlagsOf(spec_)) {}
 
 absl::StatusOr<DaemonConfig> ConfigLoader::Load() {
-  const auto path = given_.find(kConfig);
-  std::string name;
-  ConfigFile file;
+  const std::string name = Path();
   Mistakes mistakes;
-  if (path != given_.end() && !path->second.empty()) {
-    name = UserPath(path->second);
-    absl::StatusOr<std::string> text = ReadConfigText(name);
-    if (!text.ok()) {
+  file_ = ConfigFile();
+  if (!name.empty()) {
+    text_ = ReadConfigText(name);
+    if (!text_.ok()) {
       return absl::Status(
-          text.status().code(),
-          absl::StrCat("flag --config: ", name, " ", text.status().message()));
+          text_.status().code(),
+          absl::StrCat("flag --config: ", name, " ", text_.status().message()));
     }
     std::vector<std::string> flag_names;
     for (const auto& [flag, unused] : flags_) flag_names.push_back(flag);
-    file = ParseConfigFile(*text, flag_names, mistakes.file);
+    file_ = ParseConfigFile(*text_, flag_names, mistakes.file);
   }
-  SetFlags(file, mistakes);
-  DaemonConfig config = CheckFlags(file, mistakes);
-  MergeListeners(file, config, mistakes);
+  SetFlags(file_, mistakes);
+  DaemonConfig config = CheckFlags(file_, mistakes);
+  MergeListeners(file_, config, mistakes);
   const std::string listen(kListenFlag);
   config.listens_by_default = !IsGiven(listen) &&
-                              file.flags.count(listen) == 0 &&
-                              !file.listeners.has_value();
+                              file_.flags.count(listen) == 0 &&
+                              !file_.listeners.has_value();
   if (mistakes.command_line.empty() && mistakes.file.empty()) return config;
   // What a user has written may contain newlines.
   for (std::string& each : mistakes.command_line) each = PrintableText(each);
@@ -64,6 +62,15 @@ absl::StatusOr<DaemonConfig> ConfigLoader::Load() {
         ProblemsText(name, std::move(mistakes.file)));
   }
   return absl::InvalidArgumentError(absl::StrJoin(mistakes.command_line, "\n"));
+}
+
+std::string ConfigLoader::Path() const {
+  const auto path = given_.find(kConfig);
+  return path == given_.end() ? "" : UserPath(path->second);
+}
+
+bool ConfigLoader::FileDiffers() const {
+  return ReadConfigText(Path()) != text_;
 }
 
 void ConfigLoader::SetFlags(const ConfigFile& file, Mistakes& mistakes) {

@@ -42,6 +42,13 @@ class ConfigLoader {
   // mistake. May wait for the disk.
   absl::StatusOr<DaemonConfig> Load();
 
+  // What the last Load has read.
+  const ConfigFile& file() const { return file_; }
+
+  // Whether the file has other contents than at the last Load, or can be read
+  // by now, or no longer. May wait for the disk.
+  bool FileDiffers() const;
+
  private:
   // The mistakes of one Load.
   struct Mistakes {
@@ -56,12 +63,16 @@ class ConfigLoader {
   // Adds the listeners of the file to those of the flags.
   void MergeListeners(const ConfigFile& file, DaemonConfig& config,
                       Mistakes& mistakes) const;
+  // The path in --config. Empty: none.
+  std::string Path() const;
   bool IsGiven(const std::string& flag) const { return given_.count(flag) > 0; }
 
   ListenerSettings settings_;  // what the flags of the settings table set
   const ProgramSpec spec_;
   std::map<std::string, ProgramFlag> flags_;
   std::map<std::string, std::string> given_;
+  absl::StatusOr<std::string> text_ = "";  // of the file at the last Load
+  ConfigFile file_;
 };
 
 }  // namespace echod

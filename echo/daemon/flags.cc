@@ -50,6 +50,9 @@ ABSL_FLAG(
 ABSL_FLAG(bool, check_config, false,
           "Checks the flags and the file of --config, says what is wrong, and "
           "exits: with 0 if nothing is, otherwise with 2. Default: false.");
+ABSL_FLAG(bool, watch_config, false,
+          "Reloads the file of --config whenever it changes, as SIGHUP does. "
+          "Default: false.");
 ABSL_FLAG(
     std::vector<std::string>, listen, {"[::]:8080"},
     "Address and port to listen on for clients, as address:port, with IPv6 "
@@ -225,6 +228,10 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   config.check_config = absl::GetFlag(FLAGS_check_config);
   if (config.check_config && config.config_file.empty()) {
     return BadFlag("check_config", "name the file to check with --config");
+  }
+  config.watch_config = absl::GetFlag(FLAGS_watch_config);
+  if (config.watch_config && config.config_file.empty()) {
+    return BadFlag("watch_config", "name the file to watch with --config");
   }
   config.flags = FlagValues(kFlagsFile);
   for (const Setting& setting : SettingsTable()) {

@@ -34,6 +34,7 @@ struct DaemonConfig {
   std::string port_file;    // empty: none
   std::string config_file;  // empty: none
   bool check_config = false;
+  bool watch_config = false;
   LogLevel log_level = LogLevel::kInfo;
   std::map<std::string, std::string> flags;  // by name, for people
 };

@@ -13,6 +13,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -27,12 +28,15 @@
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/log_level.h"
 #include "echo/base/logging.h"
+#include "echo/base/mutex.h"
 #include "echo/base/named_values.h"
 #include "echo/base/standard_streams.h"
 #include "echo/base/version.h"
 #include "echo/config/running_config.h"
+#include "echo/control/config_reloads.h"
 #include "echo/control/listener_control.h"
 #include "echo/daemon/config_loader.h"
+#include "echo/daemon/config_reloader.h"
 #include "echo/daemon/flags.h"
 #include "echo/daemon/hangup_signal.h"
 #include "echo/daemon/inherited_sockets.h"
@@ -115,12 +119,15 @@ std::string Hostname() {
 // The two planes, and the main loop.
 class Daemon {
  public:
-  // `access_log` is null if there is none.
-  Daemon(DaemonConfig config, std::map<std::string, ListenSocket> inherited,
+  // `loader` has loaded `config`; `access_log` is null if there is none.
+  Daemon(DaemonConfig config, std::unique_ptr<ConfigLoader> loader,
+         std::map<std::string, ListenSocket> inherited,
          std::unique_ptr<EventLoop> loop, std::shared_ptr<AccessLog> access_log)
       : config_(std::move(config)),
+        loader_(std::move(loader)),
         loop_(std::move(loop)),
         access_log_(std::move(access_log)),
+        flags_(config_.flags),
         server_(*loop_, SystemClock(), Options(std::move(inherited))) {}
 
   absl::Status Start() {
@@ -134,6 +141,9 @@ class Daemon {
     if (access_log_ != nullptr && config_.access_log != "-") {
       hangup_.Add([this] { access_log_->Reopen(); });
     }
+    if (!config_.config_file.empty()) {
+      hangup_.Add([this] { reloader_->Reload(); });
+    }
     if (hangup_.has_listeners()) {
       if (absl::Status noted = EndRequests::NoteHangups(); !noted.ok()) {
         return noted;
@@ -141,8 +151,10 @@ class Daemon {
     }
     if (absl::Status started = server_.Start(); !started.ok()) {
       if (absl::IsResourceExhausted(started)) return started;
+      const std::string& file = config_.config_file;
       return absl::Status(started.code(),
-                          absl::StrCat("flag --listen: ", started.message()));
+                          absl::StrCat(file.empty() ? "flag --listen" : file,
+                                       ": ", started.message()));
     }
     absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
         {.address = config_.admin_address,
@@ -167,6 +179,9 @@ class Daemon {
       if (absl::Status started = StartHttp(); !started.ok()) return started;
     }
     admin_->StartServing();
+    if (!config_.config_file.empty()) {
+      if (absl::Status started = StartReloader(); !started.ok()) return started;
+    }
     if (!config_.port_file.empty()) {
       if (absl::Status told = StartPortFile(); !told.ok()) return told;
     }
@@ -220,6 +235,7 @@ class Daemon {
     options.drain_grace_period = config_.drain_grace_period;
     options.drain_timeout = config_.drain_timeout;
     options.access_log = access_log_;
+    options.config_reloads = &config_reloads_;
     options.on_listeners_changed = [this](std::shared_ptr<const void> hold) {
       if (port_file_ == nullptr) return;
       port_file_->Publish(Addresses(), std::move(hold));
@@ -237,11 +253,45 @@ class Daemon {
 
   // The configuration as it is now. Thread-safe.
   ServerConfig Config() const {
-    std::map<std::string, std::string> running = config_.flags;
+    ServerConfig config;
+    {
+      const MutexLock lock(flags_mutex_);
+      config.flags = flags_;
+    }
+    std::map<std::string, std::string> running = config.flags;
     running["log_level"] = std::string(
         NameOf(kLogLevels, server_.GetServer().log_level.returns_to));
-    return {.flags = config_.flags,
-            .running = RunningConfigText(running, server_.ListListeners())};
+    config.running = RunningConfigText(running, server_.ListListeners());
+    return config;
+  }
+
+  void OnReloaded(const DaemonConfig& config) {
+    const MutexLock lock(flags_mutex_);
+    // What an operator has set meanwhile stays if the file has not changed it.
+    if (flags_["log_level"] != config.flags.at("log_level")) {
+      server_.SetLogLevel(config.log_level, std::nullopt,
+                          Reply<LogLevelChange>([](const auto& /*change*/) {}));
+    }
+    flags_ = config.flags;
+  }
+
+  absl::Status StartReloader() {
+    auto reloader =
+        ConfigReloader::Start({.loader = std::move(loader_),
+                               .config = config_,
+                               .listeners = &server_,
+                               .reloads = &config_reloads_,
+                               .clock = &SystemClock(),
+                               .on_reloaded =
+                                   [this](const DaemonConfig& config) {
+                                     SetLogLevel(config.log_level);
+                                     const MutexLock lock(flags_mutex_);
+                                     flags_ = config.flags;
+                                   },
+                               .watch = config_.watch_config});
+    if (!reloader.ok()) return reloader.status();
+    reloader_ = *std::move(reloader);
+    return absl::OkStatus();
   }
 
   BoundAddresses Addresses() const {
@@ -312,16 +362,21 @@ class Daemon {
     server_.StopNow();
   }
 
-  const DaemonConfig config_;
+  const DaemonConfig config_;             // that it has started with
+  std::unique_ptr<ConfigLoader> loader_;  // until the reloader has it
   const std::unique_ptr<EventLoop> loop_;
   const std::shared_ptr<AccessLog> access_log_;  // null: none
+  ConfigReloads config_reloads_;
+  mutable Mutex flags_mutex_;
+  std::map<std::string, std::string> flags_ ABSL_GUARDED_BY(flags_mutex_);
   HangupSignal hangup_;  // parts that listen are added in Start
   std::unique_ptr<EndRequests> end_requests_;
   std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
   EchoServer server_;
   bool admin_failed_ = false;
-  std::unique_ptr<AdminServer> admin_;      // uses server_; destroyed first
-  std::unique_ptr<MetricsServer> metrics_;  // uses both; null: no HTTP
+  std::unique_ptr<AdminServer> admin_;        // uses server_; destroyed first
+  std::unique_ptr<MetricsServer> metrics_;    // uses both; null: no HTTP
+  std::unique_ptr<ConfigReloader> reloader_;  // uses server_; null: no file
 };
 
 int Main(int argc, char** argv) {
@@ -338,13 +393,13 @@ int Main(int argc, char** argv) {
   }
   if (!noted.ok()) return CannotRun(noted);
   SendLibraryLogsToLog();
-  ConfigLoader loader;
+  auto loader = std::make_unique<ConfigLoader>();
   const absl::StatusOr<CommandLine> line =
-      ParseCommandLine(argc, argv, loader.spec());
+      ParseCommandLine(argc, argv, loader->spec());
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) return Print(line->answer);
-  loader.SetCommandLine(*line);
-  absl::StatusOr<DaemonConfig> config = loader.Load();
+  loader->SetCommandLine(*line);
+  absl::StatusOr<DaemonConfig> config = loader->Load();
   if (!config.ok()) return CannotRunWith(config.status());
   if (config->check_config) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
@@ -373,8 +428,8 @@ int Main(int argc, char** argv) {
     }
     access_log = *std::move(opened);
   }
-  Daemon daemon(*std::move(config), *std::move(inherited), *std::move(loop),
-                std::move(access_log));
+  Daemon daemon(*std::move(config), std::move(loader), *std::move(inherited),
+                *std::move(loop), std::move(access_log));
   if (absl::Status started = daemon.Start(); !started.ok()) {
     return CannotRun(started);
   }

@@ -153,11 +153,17 @@ std::size_t EchoServer::LeastLoadedWorker() {
   return least;
 }
 
+ConfigReloads::Counts EchoServer::ReadConfigReloads() const {
+  if (options_.config_reloads == nullptr) return {};
+  return options_.config_reloads->Read();
+}
+
 ServerInfo EchoServer::GetServer() const {
   return {.start_time = start_time_,
           .state = state_.load(),
           .worker_count = options_.worker_count,
-          .log_level = log_level_.Get()};
+          .log_level = log_level_.Get(),
+          .config_reloads = ReadConfigReloads()};
 }
 
 void EchoServer::SetLogLevel(LogLevel level,
@@ -192,6 +198,7 @@ StatsBaseline::Reading EchoServer::ReadStats() const {
   if (options_.access_log != nullptr) {
     stats.access_log_records_dropped = options_.access_log->dropped();
   }
+  stats.config_reloads = ReadConfigReloads();
   stats.workers.resize(workers_.size());
   reading.listeners = listeners_.AddTo(stats);
   for (const auto& worker : workers_) {

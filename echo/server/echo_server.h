@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/base/log_level.h"
+#include "echo/control/config_reloads.h"
 #include "echo/control/connection_control.h"
 #include "echo/control/connection_info.h"
 #include "echo/control/listener_control.h"
@@ -49,6 +50,8 @@ struct EchoServerOptions {
   absl::Duration drain_timeout = absl::Seconds(30);
 
   std::shared_ptr<AccessLog> access_log;  // null: none
+  // For GetServer and GetStats; outlives the server. Null: there are none.
+  const ConfigReloads* config_reloads = nullptr;
 
   // Called on the main loop's thread; each may be empty. on_listeners_changed
   // is called after listeners have been created, moved or deleted. The request
@@ -137,6 +140,7 @@ class EchoServer final : public ListenerControl,
   using State = ServerInfo::State;
 
   StatsBaseline::Reading ReadStats() const;
+  ConfigReloads::Counts ReadConfigReloads() const;
 
   // Main loop only.
   absl::Status StartWorkers();

@@ -121,7 +121,9 @@ void TurnIpv6Off() {
 void SetFlags(std::vector<std::string>& flags,
               const std::vector<std::string>& more) {
   for (const std::string& flag : more) {
-    const std::string name = flag.substr(0, flag.find('=') + 1);
+    const std::size_t equals = flag.find('=');
+    const std::string name =
+        equals == std::string::npos ? flag : flag.substr(0, equals + 1);
     flags.erase(std::remove_if(flags.begin(), flags.end(),
                                [&](const std::string& other) {
                                  return absl::StartsWith(other, name);
