@@ -3,10 +3,12 @@
 #ifndef ADMIN_TESTING_FAKE_LISTENER_CONTROL_H_
 #define ADMIN_TESTING_FAKE_LISTENER_CONTROL_H_
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +25,10 @@ class FakeListenerControl final : public ListenerControl {
  public:
   std::map<std::string, ListenerInfo> infos;  // by id
   absl::Status update_error;  // what changes are answered with, unless OK
+  // Called by ChangeListeners.
+  std::function<void(std::vector<ListenerChange>,
+                     Reply<std::vector<ListenerInfo>>)>
+      change_listeners;
 
   std::optional<ListenerUpdate> last_update() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -75,10 +81,9 @@ class FakeListenerControl final : public ListenerControl {
     reply(GetListener(update.id));
   }
 
-  void ChangeListeners(std::vector<ListenerChange> /*changes*/,
+  void ChangeListeners(std::vector<ListenerChange> changes,
                        Reply<std::vector<ListenerInfo>> reply) override {
-    if (!update_error.ok()) return reply(update_error);
-    reply(std::vector<ListenerInfo>());
+    change_listeners(std::move(changes), std::move(reply));
   }
 
  private:

@@ -140,7 +140,10 @@ void ListenerRegistry::ChangeAll(std::vector<ListenerChange> changes,
       absl::StatusOr<PreparedChange> next = std::visit(
           [&](const auto& each) { return PrepareChange(each, depth); },
           changes[i]);
-      if (!next.ok()) return reply(AtChange(i, next.status()));
+      if (!next.ok()) {
+        prepared.clear();  // who gets the answer finds no port open
+        return reply(AtChange(i, next.status()));
+      }
       prepared.push_back(*std::move(next));
     }
   }
