@@ -10,6 +10,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,6 +36,8 @@
 #include "echo/config/running_config.h"
 #include "echo/control/config_reloads.h"
 #include "echo/control/listener_control.h"
+#include "echo/control/reply.h"
+#include "echo/control/server_control.h"
 #include "echo/daemon/config_loader.h"
 #include "echo/daemon/config_reloader.h"
 #include "echo/daemon/flags.h"

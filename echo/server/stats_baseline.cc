@@ -31,6 +31,8 @@ Stats StatsBaseline::Difference(const Reading& now, const Reading* before) {
   stats.reset_time = before->stats.time;
   stats.log_lines_dropped -= before->stats.log_lines_dropped;
   stats.access_log_records_dropped -= before->stats.access_log_records_dropped;
+  stats.config_reloads.succeeded -= before->stats.config_reloads.succeeded;
+  stats.config_reloads.failed -= before->stats.config_reloads.failed;
   stats.total.Subtract(before->stats.total);
   for (auto& [id, counters] : stats.listeners) {
     const auto found = before->listeners.find(id);
