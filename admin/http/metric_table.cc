@@ -31,7 +31,8 @@ double& ValueOf(MetricType type, ClientMetric& metric) {
 // Adds the samples of a family, with `labels` and perhaps one more.
 class Samples {
  public:
-  Samples(MetricFamily& family, std::vector<ClientMetric::Label> labels = {})
+  explicit Samples(MetricFamily& family,
+                   std::vector<ClientMetric::Label> labels = {})
       : family_(family), labels_(std::move(labels)) {}
 
   void Add(double value) const { AddWith(labels_, value); }

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <thread>
 #include <vector>
 
@@ -33,7 +32,7 @@ TEST(ProcessFiguresTest, FollowTheProcess) {
 
   std::optional<ProcessFigures> after;
   const UniqueFd more(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  std::string memory(50'000'000, 'x');
+  const std::vector<char> memory(50'000'000, 'x');
   std::thread([&] { after = reader.Read(); }).join();
   EXPECT_GE(*after->threads, *before.threads + 1);  // TSan has its own
   EXPECT_EQ(after->open_descriptors, *before.open_descriptors + 1);
