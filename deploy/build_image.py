@@ -16,7 +16,7 @@ import tempfile
 
 EPOCH = "1970-01-01T00:00:00Z"
 USER = "65532:65532"  # nonroot, in etc/passwd
-PORTS = ("8080", "9901")
+PORTS = ("8080", "9901", "9902")
 REPOSITORY = "docker.io/library/"  # what a name without a registry stands for
 LABELS = {
     "title": "echod",

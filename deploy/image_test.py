@@ -103,7 +103,7 @@ class ImageTest(unittest.TestCase):
             "User": "65532:65532",
             # No Cmd: by default the admin service listens on loopback only.
             "Entrypoint": ["/echod"],
-            "ExposedPorts": {"8080/tcp": {}, "9901/tcp": {}},
+            "ExposedPorts": {"8080/tcp": {}, "9901/tcp": {}, "9902/tcp": {}},
             "StopSignal": "SIGTERM",
             "WorkingDir": "/",
         })
