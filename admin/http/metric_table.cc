@@ -145,8 +145,7 @@ constexpr MetricRow kMetricRows[] = {
     {"echod_ready", MetricType::Gauge,
      "1 while health checks answer SERVING, and /readyz 200; otherwise 0.",
      [](const MetricSources& sources, const Samples& out) {
-       out.Add(std::int64_t{sources.health.live.empty() &&
-                            sources.health.ready.empty()});
+       out.Add(std::int64_t{sources.health.ready.empty()});
      }},
     {"echod_uptime_seconds", MetricType::Gauge,
      "The time since echod started, on a clock that is never set.",
