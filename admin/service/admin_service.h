@@ -27,9 +27,6 @@
 
 namespace echod {
 
-// The name of the server as a resource.
-inline constexpr char kServerName[] = "server";
-
 // The configuration at one moment.
 struct ServerConfig {
   std::map<std::string, std::string> flags;  // by name

@@ -15,6 +15,7 @@
 #include "admin/service/duration_conversion.h"
 #include "admin/service/finish_rpc.h"
 #include "admin/service/proto_conversion.h"
+#include "admin/service/resource_names.h"
 #include "echo/base/log_level.h"
 #include "echo/base/named_values.h"
 #include "echo/control/audit_record.h"
