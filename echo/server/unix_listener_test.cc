@@ -130,6 +130,7 @@ TEST(InheritedListenerTest, LeavesItsQueueToTheNextServer) {
     waits = TcpClient::Connect(held.address.ip());
     ASSERT_TRUE(waits.has_value() && waits->Send("held\n"));
     server.DrainAndWait({});
+    EXPECT_EQ(server.control().GetStats().total.accepted, 0);
   }
   TestServer next(options());
   EXPECT_EQ(waits->Read(14), "YOU SAID held\n");
