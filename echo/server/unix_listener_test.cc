@@ -14,6 +14,7 @@
 #include "echo/base/unique_fd.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
+#include "echo/control/stats.h"
 #include "echo/net/listen_socket.h"
 #include "echo/server/echo_server.h"
 #include "echo/testing/test_server.h"
@@ -70,8 +71,10 @@ TEST_F(UnixListenerTest, AnEndNeedsNoReader) {
   std::optional<TcpClient> client = TcpClient::ConnectTo(path_);
   ASSERT_TRUE(client.has_value() && client->Send("unread\n"));
   client->FinishSending();
-  EXPECT_TRUE(Eventually(
-      [&] { return server.control().GetStats().total.active == 0; }));
+  EXPECT_TRUE(Eventually([&] {
+    const Stats stats = server.control().GetStats();
+    return stats.total.accepted == 1 && stats.total.active == 0;
+  }));
   EXPECT_EQ(client->ReadToEnd(), "YOU SAID unread\n");
 }
 
