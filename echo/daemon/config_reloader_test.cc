@@ -91,7 +91,8 @@ TEST_F(ConfigReloaderTest, AsksForTheDifference) {
   listeners_.infos["gone"] = {.id = "gone", .etag = "e2"};
   listeners_.infos["runtime"] = {.id = "runtime", .etag = "e3"};
   Changes asked;
-  listeners_.change_listeners = [&](Changes changes, Reply<Infos> reply) {
+  listeners_.change_listeners = [&](const Changes& changes,
+                                    Reply<Infos> reply) {
     asked = changes;
     reply(Infos(changes.size()));
   };
@@ -109,7 +110,8 @@ TEST_F(ConfigReloaderTest, AsksForTheDifference) {
 
 TEST_F(ConfigReloaderTest, RepeatsWhatOthersGetInTheWayOf) {
   int tries = 0;
-  listeners_.change_listeners = [&](Changes changes, Reply<Infos> reply) {
+  listeners_.change_listeners = [&](const Changes& changes,
+                                    Reply<Infos> reply) {
     if (++tries < 5) return reply(Error("ETAG_MISMATCH"));
     reply(Infos(changes.size()));
   };
@@ -118,7 +120,7 @@ TEST_F(ConfigReloaderTest, RepeatsWhatOthersGetInTheWayOf) {
   EXPECT_EQ(tries, 5);
 
   // But not for ever.
-  listeners_.change_listeners = [&](Changes, Reply<Infos> reply) {
+  listeners_.change_listeners = [&](const Changes&, Reply<Infos> reply) {
     ++tries;
     reply(Error("ETAG_MISMATCH"));
   };
@@ -128,7 +130,7 @@ TEST_F(ConfigReloaderTest, RepeatsWhatOthersGetInTheWayOf) {
   EXPECT_EQ(reloaded_, 1);
 
   // Nor what will not pass.
-  listeners_.change_listeners = [&](Changes, Reply<Infos> reply) {
+  listeners_.change_listeners = [&](const Changes&, Reply<Infos> reply) {
     ++tries;
     reply(Error("BIND_PERMISSION_DENIED"));
   };
@@ -143,7 +145,7 @@ TEST_F(ConfigReloaderTest, RepeatsWhatOthersGetInTheWayOf) {
 TEST_F(ConfigReloaderTest, EndsWhileAReloadHangs) {
   std::promise<void> hangs;
   std::optional<Reply<Infos>> owed;
-  listeners_.change_listeners = [&](Changes, Reply<Infos> reply) {
+  listeners_.change_listeners = [&](const Changes&, Reply<Infos> reply) {
     owed.emplace(std::move(reply));
     hangs.set_value();
   };

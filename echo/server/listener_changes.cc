@@ -154,8 +154,8 @@ void ListenerRegistry::ChangeAll(std::vector<ListenerChange> changes,
   const auto failure = std::make_shared<absl::Status>();
   const auto all = std::make_shared<PostAtEnd>(
       loop_, [infos, failure, reply = std::move(reply)]() mutable {
-        if (!failure->ok()) return reply(*std::move(failure));
-        reply(*std::move(infos));
+        if (!failure->ok()) return reply(std::move(*failure));
+        reply(std::move(*infos));
       });
   for (std::size_t i = 0; i < prepared.size(); ++i) {
     Reply<ListenerInfo> part(
