@@ -13,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "echo/base/histogram.h"
 #include "echo/control/close_reason.h"
 #include "echo/control/config_reloads.h"
 
@@ -23,9 +25,43 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-double& ValueOf(MetricType type, ClientMetric& metric) {
-  return type == MetricType::Counter ? metric.counter.value
-                                     : metric.gauge.value;
+// The upper bounds of the buckets of each kind of histogram, in seconds. Values
+// were recorded in narrower buckets, one of which may straddle a bound here,
+// and then counts above it: a value that counts above a bound is at most 1/17
+// below.
+constexpr double kEchoLatencyBounds[] = {
+    1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3,
+    5e-3, 0.01, 0.02, 0.05, 0.1,  0.2,  0.5,  1,    2,    5,    10};
+constexpr double kConnectionDurationBounds[] = {
+    1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1,  0.2, 0.5, 1,   2,   5,  10,
+    20,   50,   100,  200,  500,  1000, 2000, 5e3, 1e4, 2e4, 5e4, 1e5};
+constexpr double kLoopLagBounds[] = {1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3,
+                                     2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1,  0.2,
+                                     0.5,  1,    2,    5,    10};
+
+// `unit` is that of the recorded values.
+ClientMetric::Histogram ToPrometheus(const Histogram& histogram,
+                                     absl::Duration unit,
+                                     absl::Span<const double> bounds) {
+  const double seconds = absl::ToDoubleSeconds(unit);
+  ClientMetric::Histogram out;
+  out.sample_sum = static_cast<double>(histogram.sum()) * seconds;
+  for (const double bound : bounds) {
+    out.bucket.push_back({.cumulative_count = 0, .upper_bound = bound});
+  }
+  std::size_t next = 0;
+  histogram.ForEachBucket([&](std::uint64_t highest, std::uint64_t count) {
+    const double value = static_cast<double>(highest) * seconds;
+    while (next < bounds.size() && value > bounds[next]) {
+      out.bucket[next].cumulative_count = out.sample_count;
+      ++next;
+    }
+    out.sample_count += count;
+  });
+  for (; next < bounds.size(); ++next) {
+    out.bucket[next].cumulative_count = out.sample_count;
+  }
+  return out;
 }
 
 // Adds the samples of a family, with `labels` and perhaps one more.
@@ -35,20 +71,32 @@ class Samples {
                    std::vector<ClientMetric::Label> labels = {})
       : family_(family), labels_(std::move(labels)) {}
 
-  void Add(double value) const { AddWith(labels_, value); }
+  void Add(double value) const {
+    ClientMetric& metric = New();
+    (family_.type == MetricType::Counter ? metric.counter.value
+                                         : metric.gauge.value) = value;
+  }
   void Add(std::int64_t value) const { Add(static_cast<double>(value)); }
+  void Add(ClientMetric::Histogram value) const {
+    New().histogram = std::move(value);
+  }
   void Add(absl::string_view label, absl::string_view label_value,
            std::int64_t value) const {
+    With(label, label_value).Add(value);
+  }
+
+  // With one more label.
+  Samples With(absl::string_view label, absl::string_view value) const {
     std::vector<ClientMetric::Label> labels = labels_;
-    labels.push_back({std::string(label), std::string(label_value)});
-    AddWith(std::move(labels), static_cast<double>(value));
+    labels.push_back({std::string(label), std::string(value)});
+    return Samples(family_, std::move(labels));
   }
 
  private:
-  void AddWith(std::vector<ClientMetric::Label> labels, double value) const {
+  ClientMetric& New() const {
     ClientMetric& metric = family_.metric.emplace_back();
-    metric.label = std::move(labels);
-    ValueOf(family_.type, metric) = value;
+    metric.label = labels_;
+    return metric;
   }
 
   MetricFamily& family_;
@@ -122,6 +170,18 @@ constexpr CountersRow kCountersRows[] = {
        out.Add(counters.accept_errors);
      },
      /*by_worker=*/false},
+    {"echo_latency_seconds", MetricType::Histogram,
+     "From having read bytes to having handed their echo to the kernel.",
+     [](const Counters& counters, const Samples& out) {
+       out.Add(ToPrometheus(counters.echo_latency, absl::Nanoseconds(1),
+                            kEchoLatencyBounds));
+     }},
+    {"connection_duration_seconds", MetricType::Histogram,
+     "How long the connections lasted that have closed.",
+     [](const Counters& counters, const Samples& out) {
+       out.Add(ToPrometheus(counters.connection_duration, absl::Microseconds(1),
+                            kConnectionDurationBounds));
+     }},
 };
 
 // Any other figure.
@@ -151,6 +211,15 @@ constexpr MetricRow kMetricRows[] = {
      "The time since echod started, on a clock that is never set.",
      [](const MetricSources& sources, const Samples& out) {
        out.Add(absl::ToDoubleSeconds(sources.stats.uptime));
+     }},
+    {"echod_worker_loop_lag_seconds", MetricType::Histogram,
+     "How late the worker's loop serves a socket that has become readable.",
+     [](const MetricSources& sources, const Samples& out) {
+       for (std::size_t i = 0; i < sources.stats.loop_lag.size(); ++i) {
+         out.With("worker", absl::StrCat(i))
+             .Add(ToPrometheus(sources.stats.loop_lag[i], absl::Nanoseconds(1),
+                               kLoopLagBounds));
+       }
      }},
     {"echod_workers", MetricType::Gauge, "Worker threads.",
      [](const MetricSources& sources, const Samples& out) {
@@ -283,6 +352,18 @@ MetricFamily Family(absl::string_view prefix, absl::string_view name,
   return family;
 }
 
+// Subtracts the values of a metric of the same family.
+void Subtract(const ClientMetric& value, ClientMetric& from) {
+  from.counter.value -= value.counter.value;
+  from.gauge.value -= value.gauge.value;
+  from.histogram.sample_count -= value.histogram.sample_count;
+  from.histogram.sample_sum -= value.histogram.sample_sum;
+  for (std::size_t i = 0; i < from.histogram.bucket.size(); ++i) {
+    from.histogram.bucket[i].cumulative_count -=
+        value.histogram.bucket[i].cumulative_count;
+  }
+}
+
 // Adds what is in the total but not in the samples of `family`, which are those
 // of all listeners, so that a sum over listeners is the server's total, and
 // counters do not go back when a listener is deleted.
@@ -293,11 +374,13 @@ void AddDeleted(const CountersRow& row, const Counters& total,
   row.read(total, Samples(rest, {{"listener", "(deleted)"}}));
   // Each listener has the same samples in the same order.
   for (std::size_t i = 0; i < family.metric.size(); ++i) {
-    ValueOf(row.type, rest.metric[i % rest.metric.size()]) -=
-        ValueOf(row.type, family.metric[i]);
+    Subtract(family.metric[i], rest.metric[i % rest.metric.size()]);
   }
   for (ClientMetric& metric : rest.metric) {
-    if (ValueOf(row.type, metric) != 0) family.metric.push_back(metric);
+    if (metric.counter.value != 0 || metric.gauge.value != 0 ||
+        metric.histogram.sample_count != 0) {
+      family.metric.push_back(std::move(metric));
+    }
   }
 }
 

@@ -18,6 +18,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "echo/base/histogram.h"
 #include "gtest/gtest.h"
 
 namespace echod {
@@ -31,6 +33,7 @@ std::vector<MetricFamily> Families() {
   Stats stats;
   stats.listeners["default"] = {};
   stats.workers.resize(1);
+  stats.loop_lag.push_back(FigureHistogram());
   HttpFigures http;
   http.answers[200] = 1;
   return CollectMetrics({.stats = stats,
@@ -83,6 +86,45 @@ TEST(MetricTableTest, NamesAreUniqueAndByTheConventions) {
   }
 }
 
+TEST(MetricTableTest, HistogramsCountBelowABoundWhatIsCertainlyBelow) {
+  Stats stats;
+  Histogram& latency = stats.listeners["a"].echo_latency;
+  latency.Record(900, 2);          // ns, below 1 us
+  latency.Record(1'000'000, 3);    // 1 ms, in a bucket that reaches beyond
+  latency.Record(90'000'000'000);  // 90 s, above all bounds
+  Histogram& deleted = stats.total.echo_latency;
+  deleted += latency;
+  deleted.Record(3000, 4);
+  const std::vector<MetricFamily> families =
+      CollectMetrics({.stats = stats,
+                      .server = {},
+                      .admin = AdminCounters(),
+                      .http = {},
+                      .health = {},
+                      .process = {},
+                      .version = ""});
+  const auto family = std::find_if(
+      families.begin(), families.end(), [](const MetricFamily& each) {
+        return each.name == "echod_echo_latency_seconds";
+      });
+  ASSERT_NE(family, families.end());
+  ASSERT_EQ(family->metric.size(), 2u);
+  const auto& histogram = family->metric[0].histogram;
+  EXPECT_EQ(histogram.sample_count, 6u);
+  EXPECT_DOUBLE_EQ(histogram.sample_sum, 90.0030018);
+  for (const auto& bucket : histogram.bucket) {
+    EXPECT_EQ(bucket.cumulative_count, bucket.upper_bound < 2e-3 ? 2u : 5u)
+        << bucket.upper_bound;
+  }
+  const auto& rest = family->metric[1];
+  EXPECT_EQ(rest.label[0].value, "(deleted)");
+  EXPECT_EQ(rest.histogram.sample_count, 4u);
+  for (const auto& bucket : rest.histogram.bucket) {
+    EXPECT_EQ(bucket.cumulative_count, bucket.upper_bound < 5e-6 ? 0u : 4u)
+        << bucket.upper_bound;
+  }
+}
+
 TEST(MetricTableTest, TheGuideHasEachMetric) {
   std::vector<std::string> rows;
   for (const MetricFamily& family : Families()) {
@@ -118,7 +160,9 @@ TEST(MetricTableTest, TheGuideNamesNoOtherMetric) {
     if (word == "process_") continue;  // all of them
     if (absl::StartsWith(word, "echod_") ||
         absl::StartsWith(word, "process_")) {
-      EXPECT_EQ(names.count(word), 1u) << word;
+      EXPECT_EQ(names.count(std::string(absl::StripSuffix(word, "_bucket"))),
+                1u)
+          << word;
     }
   }
 }

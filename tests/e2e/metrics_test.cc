@@ -68,18 +68,36 @@ std::string Name(absl::string_view name, const Labels& labels) {
   return absl::StrCat(name, "{", absl::StrJoin(labels, ","), "}");
 }
 
+std::map<std::string, double> HistogramSamples(
+    const admin::v1::Histogram& histogram, absl::string_view name,
+    const Labels& labels) {
+  Labels all = labels;
+  all.push_back("le=\"+Inf\"");
+  const auto count = static_cast<double>(histogram.count());
+  return {{Name(absl::StrCat(name, "_seconds_bucket"), all), count},
+          {Name(absl::StrCat(name, "_seconds_count"), labels), count},
+          {Name(absl::StrCat(name, "_seconds_sum"), labels),
+           histogram.sum_seconds()}};
+}
+
 // The samples of a field of counters, without a prefix, and their values. A map
 // is by reason.
-std::map<std::string, std::int64_t> SamplesOf(const Message& message,
-                                              const FieldDescriptor& field,
-                                              const Labels& labels) {
+std::map<std::string, double> SamplesOf(const Message& message,
+                                        const FieldDescriptor& field,
+                                        const Labels& labels) {
   const Reflection& reflection = *message.GetReflection();
+  if (field.message_type() == admin::v1::Histogram::descriptor()) {
+    admin::v1::Histogram histogram;
+    histogram.CopyFrom(reflection.GetMessage(message, &field));
+    return HistogramSamples(histogram, field.name(), labels);
+  }
   if (!field.is_map()) {
     EXPECT_EQ(field.cpp_type(), FieldDescriptor::CPPTYPE_INT64)
         << field.full_name() << ": say here which metric it is";
-    return {{Name(field.name(), labels), reflection.GetInt64(message, &field)}};
+    return {{Name(field.name(), labels),
+             static_cast<double>(reflection.GetInt64(message, &field))}};
   }
-  std::map<std::string, std::int64_t> samples;
+  std::map<std::string, double> samples;
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
     const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
     Labels more = labels;
@@ -87,8 +105,9 @@ std::map<std::string, std::int64_t> SamplesOf(const Message& message,
                                 entry.GetReflection()->GetString(
                                     entry, field.message_type()->map_key()),
                                 "\""));
-    samples[Name(field.name(), more)] = entry.GetReflection()->GetInt64(
-        entry, field.message_type()->map_value());
+    samples[Name(field.name(), more)] =
+        static_cast<double>(entry.GetReflection()->GetInt64(
+            entry, field.message_type()->map_value()));
   }
   // Reasons that have not occurred are there as well.
   EXPECT_FALSE(samples.empty()) << field.full_name();
@@ -110,7 +129,7 @@ void ExpectSamples(const Message& message, absl::string_view prefix,
       }
       const auto found = samples.find(absl::StrCat(prefix, name));
       ASSERT_NE(found, samples.end()) << "no metric " << prefix << name;
-      EXPECT_EQ(found->second, static_cast<double>(value)) << name;
+      EXPECT_DOUBLE_EQ(found->second, value) << name;
     }
   }
 }
@@ -146,7 +165,12 @@ TEST(MetricsTest, EveryFieldOfGetStatsIsAMetric) {
                     {"listener=\"default\""}, samples);
     } else if (field.name() == "workers") {
       for (const admin::v1::WorkerStats& worker : stats.workers()) {
-        ASSERT_EQ(worker.GetDescriptor()->field_count(), 2);
+        ASSERT_EQ(worker.GetDescriptor()->field_count(), 3);
+        // It goes on while there are connections.
+        EXPECT_GE(samples.at(absl::StrCat(
+                      "echod_worker_loop_lag_seconds_count{worker=\"",
+                      worker.worker(), "\"}")),
+                  static_cast<double>(worker.loop_lag().count()));
         ExpectSamples(worker.counters(), "echod_worker_",
                       {absl::StrCat("worker=\"", worker.worker(), "\"")},
                       samples,
@@ -166,6 +190,8 @@ TEST(MetricsTest, EveryFieldOfGetStatsIsAMetric) {
   EXPECT_EQ(samples.at("echod_connections_active{listener=\"default\"}"), 3);
   EXPECT_EQ(samples.at("echod_bytes_received_total{listener=\"default\"}"),
             4 * 6);
+  EXPECT_EQ(
+      samples.at("echod_echo_latency_seconds_count{listener=\"default\"}"), 4);
   EXPECT_EQ(samples.at("echod_workers"), 2);
   EXPECT_GT(samples.at("process_open_fds"), 10);
 }
