@@ -268,30 +268,36 @@ class Daemon {
     return config;
   }
 
+  // On the reloader's thread, which must not wait here.
   void OnReloaded(const DaemonConfig& config) {
-    const MutexLock lock(flags_mutex_);
-    // What an operator has set meanwhile stays if the file has not changed it.
-    if (flags_["log_level"] != config.flags.at("log_level")) {
-      server_.SetLogLevel(config.log_level, std::nullopt,
-                          Reply<LogLevelChange>([](const auto& /*change*/) {}));
+    bool new_level = false;
+    {
+      const MutexLock lock(flags_mutex_);
+      new_level = flags_["log_level"] != config.flags.at("log_level");
+      flags_ = config.flags;
     }
-    flags_ = config.flags;
+    // What an operator has set meanwhile stays if the file has not changed it.
+    if (!new_level) return;
+    server_.SetLogLevel(
+        config.log_level, std::nullopt,
+        Reply<LogLevelChange>(
+            [level = config.flags.at("log_level")](const auto& change) {
+              if (change.ok()) return;
+              LogWarning(absl::StrCat("cannot set the log level ", level, ": ",
+                                      change.status().message()));
+            }));
   }
 
   absl::Status StartReloader() {
-    auto reloader =
-        ConfigReloader::Start({.loader = std::move(loader_),
-                               .config = config_,
-                               .listeners = &server_,
-                               .reloads = &config_reloads_,
-                               .clock = &SystemClock(),
-                               .on_reloaded =
-                                   [this](const DaemonConfig& config) {
-                                     SetLogLevel(config.log_level);
-                                     const MutexLock lock(flags_mutex_);
-                                     flags_ = config.flags;
-                                   },
-                               .watch = config_.watch_config});
+    auto reloader = ConfigReloader::Start(
+        {.loader = std::move(loader_),
+         .config = config_,
+         .listeners = &server_,
+         .reloads = &config_reloads_,
+         .clock = &SystemClock(),
+         .on_reloaded =
+             [this](const DaemonConfig& config) { OnReloaded(config); },
+         .watch = config_.watch_config});
     if (!reloader.ok()) return reloader.status();
     reloader_ = *std::move(reloader);
     return absl::OkStatus();

@@ -3,6 +3,7 @@
 #include "echo/server/access_log.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,8 +25,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "echo/control/session_event.h"
+#include "echo/server/access_record.h"
 #include "gtest/gtest.h"
 #include "tests/support/eventually.h"
 
@@ -103,6 +106,21 @@ TEST_F(AccessLogTest, WritesARecordPerConnection) {
       R"("bytes_buffered":0,"lines_echoed":0,"reading_paused":false})"
       "\n");
   EXPECT_EQ(log->dropped(), 0);
+}
+
+TEST(AccessRecordTest, SaysWhoIsConnectedOverAUnixSocket) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+  const UniqueFd first(ends[0]);
+  const UniqueFd second(ends[1]);
+  SessionEvent event;
+  EXPECT_FALSE(
+      nlohmann::json::parse(AccessRecord(event)).contains("peer_credentials"));
+  event.connection.remote_address = UnixPeerOf(first.get());
+  const auto record = nlohmann::json::parse(AccessRecord(event));
+  EXPECT_EQ(record["peer_credentials"]["pid"], getpid());
+  EXPECT_EQ(record["peer_credentials"]["uid"], getuid());
+  EXPECT_EQ(record["peer_credentials"]["gid"], getgid());
 }
 
 TEST_F(AccessLogTest, AppendsAndKeepsOthersOut) {

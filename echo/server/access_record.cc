@@ -62,6 +62,10 @@ std::string AccessRecord(const SessionEvent& event) {
   json["state"] = std::string(StateName(info.state));
   json["remote_address"] = info.remote_address;
   json["local_address"] = info.local_address;
+  if (const auto& peer = info.peer_credentials; peer.has_value()) {
+    json["peer_credentials"] = {
+        {"pid", peer->pid}, {"uid", peer->uid}, {"gid", peer->gid}};
+  }
   json["create_time"] = TimeText(info.create_time);
   json["last_active_time"] = TimeText(info.last_active_time);
   json["bytes_received"] = info.bytes_received;

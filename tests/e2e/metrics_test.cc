@@ -181,6 +181,17 @@ TEST(MetricsTest, EveryFieldOfGetStatsIsAMetric) {
                 static_cast<double>(stats.log_lines_dropped_total()));
     } else if (field.name() == "access_log_records_dropped_total") {
       EXPECT_EQ(samples.at("echod_access_log_records_dropped_total"), 0);
+    } else if (field.name() == "reset_time") {
+      continue;  // Prometheus' counters are never reset
+    } else if (field.name() == "config_reloads_total") {
+      for (const auto& [outcome, count] : stats.config_reloads_total()) {
+        EXPECT_EQ(samples.at(absl::StrCat(
+                      "echod_config_reloads_total{outcome=\"", outcome, "\"}")),
+                  static_cast<double>(count));
+      }
+    } else if (field.name() == "config_last_reload_success_time") {
+      EXPECT_EQ(
+          samples.at("echod_config_last_reload_success_timestamp_seconds"), 0);
     } else if (field.name() == "admin") {
       ExpectSamples(stats.admin(), "echod_admin_", {}, samples);
     } else {
