@@ -28,11 +28,28 @@ struct HostAndPort {
   std::uint16_t port = 0;
 };
 
+bool IsNumber(absl::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return c >= '0' && c <= '9';
+  });
+}
+
+absl::Status HasNoPort(absl::string_view text) {
+  // What was probably meant.
+  const std::string wanted =
+      text.empty()     ? "address:port, such as 127.0.0.1:8080"
+      : IsNumber(text) ? absl::StrCat("127.0.0.1:", text, ", or :", text,
+                                      " for all addresses")
+                       : absl::StrCat(text, ":8080, for example");
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", text, IsNumber(text) ? "' has no address" : "' has no port",
+      "; write ", wanted));
+}
+
 absl::StatusOr<HostAndPort> Split(absl::string_view text) {
   const auto colon = text.rfind(':');
-  if (colon == absl::string_view::npos) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", text, "' has no port; write host:port, such as 127.0.0.1:8080"));
+  if (colon == absl::string_view::npos || text.back() == ']') {
+    return HasNoPort(text);
   }
   absl::string_view host = text.substr(0, colon);
   const absl::string_view port_text = text.substr(colon + 1);
@@ -44,11 +61,9 @@ absl::StatusOr<HostAndPort> Split(absl::string_view text) {
                      "' is ambiguous; write an IPv6 address in brackets, such "
                      "as [::1]:8080"));
   }
-  const bool digits = !port_text.empty() &&
-                      std::all_of(port_text.begin(), port_text.end(),
-                                  [](char c) { return c >= '0' && c <= '9'; });
   int port = 0;
-  if (!digits || !absl::SimpleAtoi(port_text, &port) || port > 65535) {
+  if (!IsNumber(port_text) || !absl::SimpleAtoi(port_text, &port) ||
+      port > 65535) {
     return absl::InvalidArgumentError(absl::StrCat(
         "'", port_text, "' is not a port; write a number from 0 to 65535"));
   }
@@ -114,10 +129,16 @@ absl::StatusOr<SocketAddress> SocketAddress::FromHost(absl::string_view host,
     address.family_ = Family::kIpv6;
     return OneHost(address);
   }
+  if (absl::StartsWith(host, "[")) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", host, "' has brackets, which belong before a port only; write ",
+        absl::StripSuffix(host.substr(1), "]")));
+  }
   return absl::InvalidArgumentError(
       absl::StrCat("'", host,
                    "' is not an IP address; write a number such as 127.0.0.1 "
-                   "or [::1], or [::] for all addresses"));
+                   "or ::1 (in brackets before a port), or :: for all "
+                   "addresses"));
 }
 
 absl::StatusOr<SocketAddress> SocketAddress::OneHost(
@@ -133,7 +154,7 @@ absl::StatusOr<SocketAddress> SocketAddress::OneHost(
   return absl::InvalidArgumentError(absl::StrCat(
       "'", address.Host(),
       "' stands for many hosts, to which no client can "
-      "connect; write the address of one, or [::] for all of this host's"));
+      "connect; write the address of one, or :: for all of this host's"));
 }
 
 SocketAddress SocketAddress::FromKernel(const sockaddr_storage& storage) {

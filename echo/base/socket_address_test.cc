@@ -58,8 +58,9 @@ TEST(SocketAddressTest, SaysWhatIsWrong) {
     const char* problem;
   } cases[] = {
       {"", "has no port"},
-      {"8080", "has no port"},
-      {"127.0.0.1", "has no port"},
+      {"8080", "write 127.0.0.1:8080, or :8080 for all"},
+      {"127.0.0.1", "has no port; write 127.0.0.1:8080, for example"},
+      {"[::1]", "has no port; write [::1]:8080, for example"},
       {"::1", "in brackets"},
       {"::1:8080", "in brackets"},
       {"127.0.0.1:", "is not a port"},
@@ -80,6 +81,11 @@ TEST(SocketAddressTest, SaysWhatIsWrong) {
     EXPECT_NE(status.message().find(problem), std::string::npos)
         << text << ": " << status;
   }
+}
+
+TEST(SocketAddressTest, AHostHasNoBrackets) {
+  EXPECT_EQ(SocketAddress::FromHost("[::1]", 80).status().message(),
+            "'[::1]' has brackets, which belong before a port only; write ::1");
 }
 
 TEST(SocketAddressTest, ListensWherePeopleWriteIt) {

@@ -88,7 +88,7 @@ absl::Status ListenError(const ListenAddress& address, int error) {
           absl::StrCat(
               "cannot listen on ", where,
               ": this host does not have that address; choose one that "
-              "it has, or [::] for all"));
+              "it has, or :: for all"));
     case EMFILE:
     case ENFILE:
       return Failed(

@@ -248,9 +248,9 @@ absl::Status Listener::ExplainSocketError(absl::Status error,
   }
   return ControlError(
       absl::StatusCode::kFailedPrecondition,
-      absl::StrCat("cannot listen on ", plan.address.ToString(), " while ",
-                   bound_address().ToString(),
-                   " holds the port, be it this listener itself; move it to "
+      absl::StrCat("cannot listen on ", plan.address.ToString(),
+                   ": this listener itself, or another program, has the port "
+                   "on an address that overlaps it; move the listener to "
                    "another port first"),
       GetErrorDetail(error));
 }
