@@ -23,9 +23,12 @@ constexpr int kWakeUpTries = 3;
 // waiting.
 constexpr std::size_t kMostClosures = 64;
 constexpr std::chrono::milliseconds kClosuresTime{1};
-// How long closures may wait behind what is ready. More than they take, so that
-// descriptors get a turn in between.
-constexpr timeval kLongestWait = {.tv_sec = 0, .tv_usec = 2000};
+// How long closures may wait behind what is ready.
+constexpr std::chrono::microseconds kLongestWait{2000};
+
+timeval ToTimeval(std::chrono::microseconds time) {
+  return {.tv_sec = 0, .tv_usec = static_cast<suseconds_t>(time.count())};
+}
 
 // Null, with errno, when the system refuses.
 EventBasePtr NewBase() {
@@ -74,7 +77,7 @@ EventLoop::EventLoop(EventBasePtr base, UniqueFd wake_up_fd, UniqueFd poller_fd)
                                &EventLoop::OnWakeUp, this)),
       look_again_event_(
           evtimer_new(base_.get(), &EventLoop::OnLookAgain, this)),
-      overdue_event_(evtimer_new(base_.get(), &EventLoop::OnLookAgain, this)),
+      overdue_event_(evtimer_new(base_.get(), &EventLoop::OnOverdue, this)),
       thread_(std::this_thread::get_id()),
       read_poller_(base_.get(), std::move(poller_fd)) {
   ECHOD_CHECK(wake_up_event_ != nullptr && look_again_event_ != nullptr &&
@@ -160,12 +163,25 @@ void EventLoop::OnLookAgain(evutil_socket_t /*fd*/, short /*what*/,
   loop->LookAgain();
 }
 
+void EventLoop::OnOverdue(evutil_socket_t fd, short what, void* self) {
+  // Timers count from when this turn began, on a clock of some milliseconds. If
+  // the closures took long, or the CPU was away, descriptors have had no turn
+  // since.
+  auto* const loop = static_cast<EventLoop*>(self);
+  const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(
+      std::chrono::steady_clock::now() - loop->ran_until_);
+  if (waited >= kLongestWait) return OnLookAgain(fd, what, self);
+  const timeval left = ToTimeval(kLongestWait - waited);
+  ECHOD_CHECK(evtimer_add(loop->overdue_event_.get(), &left) == 0);
+}
+
 void EventLoop::LookAgain() {
   // In the next turn; event_active would run it in this one.
   constexpr timeval kNow = {};
+  const timeval longest = ToTimeval(kLongestWait);
   // Fails only where malloc does.
   ECHOD_CHECK(evtimer_add(look_again_event_.get(), &kNow) == 0 &&
-              evtimer_add(overdue_event_.get(), &kLongestWait) == 0);
+              evtimer_add(overdue_event_.get(), &longest) == 0);
 }
 
 bool EventLoop::HasPosted() {
@@ -184,13 +200,15 @@ void EventLoop::RunPosted() {
   }
   // What these closures post waits for the next turn, and so do closures that
   // this turn does not get to.
-  const auto end = std::chrono::steady_clock::now() + kClosuresTime;
+  ran_until_ = std::chrono::steady_clock::now();
+  const auto end = ran_until_ + kClosuresTime;
   for (std::size_t i = 0; i < kMostClosures && next_ < running_.size(); ++i) {
     running_[next_]();
     running_[next_] = nullptr;
     ++next_;
+    ran_until_ = std::chrono::steady_clock::now();
     if (event_base_got_break(base_.get()) != 0) return;
-    if (std::chrono::steady_clock::now() >= end) break;
+    if (ran_until_ >= end) break;
   }
 }
 

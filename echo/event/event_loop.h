@@ -4,6 +4,7 @@
 #define ECHO_EVENT_EVENT_LOOP_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <thread>
@@ -84,6 +85,7 @@ class EventLoop {
   void WakeUp();
   static void OnWakeUp(evutil_socket_t fd, short what, void* self);
   static void OnLookAgain(evutil_socket_t fd, short what, void* self);
+  static void OnOverdue(evutil_socket_t fd, short what, void* self);
   void LookAgain();
   // Whether anything waits; if not, the next Post wakes the loop.
   bool HasPosted();
@@ -106,7 +108,8 @@ class EventLoop {
 
   // Loop thread only.
   std::vector<Closure> running_;
-  std::size_t next_ = 0;  // of these
+  std::size_t next_ = 0;                             // of these
+  std::chrono::steady_clock::time_point ran_until_;  // the last of them
   ReadPoller read_poller_;
 };
 

@@ -180,6 +180,24 @@ TEST(EventLoopTest, AFloodOfClosuresLeavesOthersTheirTurn) {
 
 // Many descriptors that libevent itself watches, all of them always ready, as
 // when thousands of connections wait to send.
+// Also where each takes longer than closures may wait, as on a busy machine.
+TEST(EventLoopTest, SlowClosuresLeaveDescriptorsEachSecondTurn) {
+  const auto loop = *EventLoop::Create();
+  int left = 30;
+  int in_a_row = 0;
+  int most_in_a_row = 0;
+  std::function<void()> slow = [&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    most_in_a_row = std::max(most_in_a_row, ++in_a_row);
+    if (--left == 0) return loop->Stop();
+    loop->Post(slow);
+  };
+  const EveryTurn every_turn(*loop, [&] { in_a_row = 0; });
+  loop->Post(slow);
+  EXPECT_TRUE(loop->Run().ok());
+  EXPECT_LE(most_in_a_row, 2);
+}
+
 class CrowdedLoopTest : public ::testing::Test {
  protected:
   // What comes up in one look is the more the fuller the looks before were.
