@@ -33,7 +33,7 @@ ROOMS = {
     "tests/e2e": ["admin/testing", "admin/transport", "echo/base", "proto", "tests/support"],
     "tests/fault": ["echo/base", "proto", "tests/e2e", "tests/support"],
     "tests/load": ["echo/base", "tests/support"],
-    "tests/bench": ["echo/base", "echo/daemon", "echo/net", "echo/protocol", "tests/load", "tests/support"],
+    "tests/bench": ["echo/base", "echo/daemon", "echo/net", "echo/protocol", "proto", "tests/load", "tests/support"],
 }
 
 # Rooms that the tests of any room may use.

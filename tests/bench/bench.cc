@@ -20,6 +20,7 @@
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/operators.h"
 #include "tests/load/load_options.h"
 #include "tests/support/server_process.h"
 
@@ -31,11 +32,13 @@ ABSL_FLAG(absl::Duration, duration, absl::Seconds(2),
 ABSL_FLAG(
     std::string, only, "",
     "Measure only the cases whose names contain this text. Default: all.");
-ABSL_FLAG(std::string, sections, "speed,tutorial,neighbours,memory,features",
+ABSL_FLAG(std::string, sections,
+          "speed,tutorial,neighbours,memory,operators,features",
           "What to measure, separated by commas: speed (against bare epoll), "
           "tutorial (the tutorial's server against bare epoll), neighbours "
           "(latency beside connections that stream or never read), memory (of "
-          "idle connections), features (their cost in system calls and "
+          "idle connections), operators (what busy clients of the admin API "
+          "cost), features (their cost in system calls and "
           "instructions, counted with strace and valgrind, and in CPU time). "
           "Default: all of them.");
 
@@ -263,6 +266,36 @@ void ShowMemory() {
   }
 }
 
+void ShowOperators() {
+  Print(
+      "\n10,000 connections that send 20,000 requests per second, of which 200 "
+      "per second are\nreplaced, on one worker; beside one client that lists "
+      "them all in a loop with a filter and\nan order, ten that watch the "
+      "statistics every 100 ms, and two that watch connections.\nThe admin "
+      "plane runs on the load's CPU.\n\n"
+      "| figure | with the operators, divided by without |\n|---|---|\n");
+  Subject subject = Echod(Mode::kRaw, 1);
+  Place(subject, 1);
+  std::vector<double> cpu;
+  std::vector<double> p99;
+  std::vector<double> pages;
+  for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
+    const bool swapped = round % 2 == 1;
+    BesideOperators first = MeasureBesideOperators(subject, !swapped);
+    BesideOperators second = MeasureBesideOperators(subject, swapped);
+    if (swapped) std::swap(first, second);
+    cpu.push_back(first.cpu_per_request / second.cpu_per_request);
+    p99.push_back(first.p99 / second.p99);
+    pages.insert(pages.end(), first.page_times.begin(), first.page_times.end());
+  }
+  Print(absl::StrFormat("| CPU per request | %s |\n", Spread(cpu)));
+  Print(absl::StrFormat("| 99th percentile of latency | %s |\n", Spread(p99)));
+  for (double& page : pages) page *= 1e3;
+  if (pages.empty()) return;
+  Print(absl::StrFormat("\nA page of 1,000 takes %s ms, of %d pages.\n",
+                        Spread(pages, 1), pages.size()));
+}
+
 std::string OrUnknown(double value, int digits) {
   return value < 0 ? "not counted" : absl::StrFormat("%.*f", digits, value);
 }
@@ -355,6 +388,7 @@ int Main(int argc, char** argv) {
   }
   if (Wanted("neighbours")) ShowNeighbours();
   if (Wanted("memory")) ShowMemory();
+  if (Wanted("operators")) ShowOperators();
   if (Wanted("features")) ShowFeatures();
   return 0;
 }
