@@ -175,6 +175,9 @@ admin::v1::Listener ToProto(const ListenerInfo& listener) {
   SettingsToProto(listener.settings, proto);
   proto.set_state(StateToProto(listener.state));
   proto.set_active_connections(listener.active_connections);
+  proto.mutable_draining_generations()->Assign(
+      listener.draining_generations.begin(),
+      listener.draining_generations.end());
   proto.set_generation(listener.generation);
   proto.set_source(SourceToProto(listener.source));
   *proto.mutable_create_time() = ToProto(listener.create_time);

@@ -94,6 +94,8 @@ struct ListenerInfo {
   Source source = Source::kConfig;
   std::int64_t active_connections = 0;
   std::int64_t generation = 1;
+  // Earlier ones that have connections, ascending; at most 100, the latest.
+  std::vector<std::int64_t> draining_generations;
   absl::Time create_time;
   absl::Time update_time;
   std::string etag;

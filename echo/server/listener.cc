@@ -141,6 +141,7 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
     refused->Add(1);
     return;
   }
+  stats_->open_by_generation.Add(generation);
   stats_->open_connections.fetch_add(1, std::memory_order_relaxed);
   callbacks_.on_accept(*this, {.socket = std::move(socket),
                                .remote = remote,
@@ -166,6 +167,7 @@ ListenerInfo Listener::Describe() const {
   info.active_connections =
       stats_->open_connections.load(std::memory_order_relaxed);
   info.generation = generation_;
+  info.draining_generations = stats_->open_by_generation.Before(generation_);
   info.create_time = create_time_;
   info.update_time = update_time_;
   info.etag = absl::StrCat(etag_base_, "-", revision_);

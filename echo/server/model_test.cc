@@ -131,6 +131,18 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
                          });
   }
 
+  std::vector<std::int64_t> EarlierGenerationsOf(const std::string& id,
+                                                 std::int64_t now) const {
+    std::set<std::int64_t> earlier;
+    for (const auto& [number, each] : connections_) {
+      if (each.listener == id && each.life == lives_.at(id) &&
+          each.generation < now) {
+        earlier.insert(each.generation);
+      }
+    }
+    return {earlier.begin(), earlier.end()};
+  }
+
   // The server accepts those who have connected to a paused listener.
   void ExpectWaitingAccepted(const std::string& id, ModelListener& listener) {
     for (TcpClient& client : std::exchange(listener.waiting, {})) {
@@ -377,6 +389,8 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
       EXPECT_EQ(each.bound_port, model->second.port);
       EXPECT_EQ(each.settings, model->second.settings);
       EXPECT_EQ(each.generation, model->second.generation);
+      EXPECT_EQ(each.draining_generations,
+                EarlierGenerationsOf(each.id, model->second.generation));
       EXPECT_EQ(each.etag, model->second.etag);
       EXPECT_EQ(each.state, StateOf(model->second.paused));
       ports.insert(model->second.port);

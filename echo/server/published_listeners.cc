@@ -58,6 +58,8 @@ std::shared_ptr<const PublishedListeners::Snapshot> PublishedListeners::Read()
 
 ListenerInfo PublishedListeners::Describe(const Shown& shown) {
   ListenerInfo info = shown.info;
+  info.draining_generations =
+      shown.stats->open_by_generation.Before(info.generation);
   info.active_connections =
       shown.stats->open_connections.load(std::memory_order_relaxed);
   return info;

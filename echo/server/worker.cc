@@ -125,7 +125,7 @@ struct Worker::HandedOver {
   ~HandedOver() {
     for (const AcceptedSocket& dropped : sockets) {
       ResetOnClose(dropped.socket.get());
-      worker->Uncount(*dropped.stats, dropped.remote);
+      worker->Uncount(*dropped.stats, dropped.remote, dropped.generation);
     }
   }
 };
@@ -256,8 +256,9 @@ void Worker::OnEnded(Connection& connection) {
     }
   }
   const SocketAddress remote = connection.remote();
+  const std::int64_t generation = connection.generation();
   connections_.erase(connection.number());
-  Uncount(*listener.all_stats, remote);
+  Uncount(*listener.all_stats, remote, generation);
   const ListenerHandle handle = listener.handle;
   --ShareOf(handle).connections;
   ForgetIfGone(handle);
@@ -266,7 +267,9 @@ void Worker::OnEnded(Connection& connection) {
   }
 }
 
-void Worker::Uncount(ListenerStats& stats, const SocketAddress& remote) {
+void Worker::Uncount(ListenerStats& stats, const SocketAddress& remote,
+                     std::int64_t generation) {
+  stats.open_by_generation.Remove(generation);
   stats.open_by_address.Remove(remote);
   stats.open_connections.fetch_sub(1, std::memory_order_relaxed);
   load_.fetch_sub(1, std::memory_order_relaxed);

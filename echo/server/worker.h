@@ -196,7 +196,8 @@ class Worker {
   void CloseAll();
   void OnEnded(Connection& connection);
   // One open connection less. Thread-safe.
-  void Uncount(ListenerStats& stats, const SocketAddress& remote);
+  void Uncount(ListenerStats& stats, const SocketAddress& remote,
+               std::int64_t generation);
   ListenerShare& ShareOf(ListenerHandle handle);
   void ForgetIfGone(ListenerHandle handle);
   Progress Continue(SweepInProgress& sweep, Budget& budget);

@@ -14,6 +14,7 @@
 #include "echo/control/close_reason.h"
 #include "echo/control/stats.h"
 #include "echo/session/address_counts.h"
+#include "echo/session/generation_counts.h"
 
 namespace echod {
 
@@ -63,6 +64,9 @@ class ListenerStats {
 
   // The same by client address.
   AddressCounts open_by_address;
+
+  // The same by generation.
+  GenerationCounts open_by_generation;
 
   // Main loop only.
   RelaxedCounter rejected_max_connections;
