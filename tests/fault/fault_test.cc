@@ -145,6 +145,31 @@ TEST_F(FaultTest, HealthFailsWithAWorker) {
   EXPECT_EQ(server.WaitForExit(), 1);
 }
 
+// What the worker was to do for it is dropped, and counts as done.
+TEST_F(FaultTest, ADeletionIsAnsweredThoughAWorkerFailsMeanwhile) {
+  ServerProcess server(Options({"--workers=2", "--drain_timeout=20s"}));
+  TcpClient first = server.Connect();
+  ASSERT_TRUE(Echoes(first, "on the main loop"));
+  TcpClient second = server.Connect();
+  ASSERT_TRUE(Echoes(second, "on the other"));
+  AdminClient admin(server);
+  injector_.Arm({.call = kFault_epoll_wait,
+                 .error = ENOMEM,
+                 .fails = 1,
+                 .thread = "worker-1"});
+  admin::v1::DeleteListenerRequest request;
+  request.set_name("listeners/default");
+  request.mutable_drain()->set_mode(admin::v1::DrainPolicy::MODE_GRACEFUL);
+  admin::v1::Listener deleted;
+  const grpc::Status status =
+      admin.Call(&AdminClient::Stub::DeleteListener, request, &deleted);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  ASSERT_TRUE(HasFailed());
+  first.FinishSending();
+  second.FinishSending();
+  EXPECT_EQ(server.WaitForExit(), 1);
+}
+
 TEST_F(FaultTest, AnAdminPlaneThatFailsEndsTheServerWithOne) {
   ServerProcess server(Options({"--drain_timeout=20s"}));
   TcpClient client = server.Connect();
