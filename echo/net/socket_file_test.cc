@@ -92,7 +92,7 @@ TEST_F(SocketFileTest, ReplacesNothingWhileAnotherProcessDoes) {
 }
 
 TEST_F(SocketFileTest, LeavesWhatIsNoSocketAlone) {
-  UniqueFd(open(path_.c_str(), O_CREAT | O_WRONLY, 0600));
+  const UniqueFd file(open(path_.c_str(), O_CREAT | O_WRONLY, 0600));
   EXPECT_EQ(SocketFile::Check(path_), EADDRINUSE);
   EXPECT_EQ(SocketFile::Bind(socket_.get(), path_, file_), EADDRINUSE);
   EXPECT_TRUE(fs::is_regular_file(path_));

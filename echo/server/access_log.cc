@@ -176,7 +176,8 @@ void AccessLog::Writer::ReportDrops(absl::string_view why) {
   dropping_ = drops > 0;
 }
 
-absl::StatusOr<std::shared_ptr<AccessLog>> AccessLog::Start(Options options) {
+absl::StatusOr<std::shared_ptr<AccessLog>> AccessLog::Start(
+    const Options& options) {
   absl::StatusOr<LogFile> file = LogFile::Open(options.path);
   if (!file.ok()) return file.status();
   auto writer = std::make_shared<Writer>(options.path, *std::move(file));

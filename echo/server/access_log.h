@@ -34,7 +34,8 @@ class AccessLog final : public SessionEventSink {
   // Opens the file, creating it if it is not there, and starts the thread.
   // FAILED_PRECONDITION if the path cannot be written, RESOURCE_EXHAUSTED if
   // the system refuses the thread. SIGPIPE and SIGXFSZ must be ignored.
-  static absl::StatusOr<std::shared_ptr<AccessLog>> Start(Options options);
+  static absl::StatusOr<std::shared_ptr<AccessLog>> Start(
+      const Options& options);
 
   // Without Stop, waits for nothing: leaves the thread alone.
   ~AccessLog() override;

@@ -50,7 +50,7 @@ class AuditTest : public ::testing::Test {
     return admin_->Call(&Stub::UpdateListener, request, &listener);
   }
 
-  const ServerLog log_;
+  const ServerLog log_{};
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<AdminClient> admin_;
 };

@@ -26,7 +26,7 @@ using testing::ServerProcess;
 
 // A file with this text, in the test's directory.
 std::string FileOf(const std::string& text) {
-  const std::string path = absl::StrCat(
+  std::string path = absl::StrCat(
       std::getenv("TEST_TMPDIR"), "/",
       ::testing::UnitTest::GetInstance()->current_test_info()->name(), ".yaml");
   std::ofstream(path) << text;

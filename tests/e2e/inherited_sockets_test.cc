@@ -52,7 +52,8 @@ UniqueFd NewSocket(bool listens = true) {
 }
 
 // Passes the sockets on in a new process, as systemd does.
-std::function<void()> Passing(std::vector<int> sockets, std::string names,
+std::function<void()> Passing(const std::vector<int>& sockets,
+                              const std::string& names,
                               bool to_another_process = false) {
   return [=] {
     std::vector<int> high;

@@ -45,7 +45,7 @@ class LogLevelTest : public ::testing::Test {
     return Eventually([&] { return absl::StrContains(log_.Text(), text); });
   }
 
-  const ServerLog log_;
+  const ServerLog log_{};
   ServerProcess server_{ServerProcess::Options{
       .flags = {"--log_level=warning"}, .in_child = log_.AsStandardError()}};
   AdminClient admin_{server_};
