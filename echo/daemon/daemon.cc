@@ -94,7 +94,7 @@ absl::Status Daemon::WatchSignals() {
 }
 
 absl::Status Daemon::StartServer() {
-  const absl::Status started = server_.Start();
+  absl::Status started = server_.Start();
   if (started.ok()) return started;
   const std::string& file = config_.config_file;
   return FlagError(file.empty() ? "flag --listen" : file, started);

@@ -72,21 +72,21 @@ std::function<void()> Passing(const std::vector<int>& sockets,
 
 class InheritedSocketsTest : public ::testing::Test {
  protected:
-  std::unique_ptr<ServerProcess> Start(std::vector<int> sockets,
-                                       std::string names,
+  std::unique_ptr<ServerProcess> Start(const std::vector<int>& sockets,
+                                       const std::string& names,
                                        std::vector<std::string> flags = {}) {
     ServerProcess::Options options;
     options.flags = std::move(flags);
     options.with_listen = false;
-    options.in_child = Passing(std::move(sockets), std::move(names));
+    options.in_child = Passing(sockets, names);
     return std::make_unique<ServerProcess>(options);
   }
   std::unique_ptr<ServerProcess> Start() { return Start({socket_.get()}, ""); }
 
-  static std::string Problem(std::vector<int> sockets, std::string names) {
-    const testing::Finished finished =
-        testing::RunEchod({"--admin_address=127.0.0.1:0"},
-                          Passing(std::move(sockets), std::move(names)));
+  static std::string Problem(const std::vector<int>& sockets,
+                             const std::string& names) {
+    const testing::Finished finished = testing::RunEchod(
+        {"--admin_address=127.0.0.1:0"}, Passing(sockets, names));
     EXPECT_EQ(finished.exit_status, 2);
     return finished.err;
   }
