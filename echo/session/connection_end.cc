@@ -100,7 +100,9 @@ void Connection::SendFin() {
 void Connection::CheckDelivery() {
   const MonotonicTime now = context().clock().MonotonicNow();
   if (transport_->UnconfirmedBytes() > 0) {
-    if (transport_->IsBroken()) {
+    // Both sides may have closed between the two looks, and then nothing is
+    // lost.
+    if (transport_->IsBroken() && transport_->UnconfirmedBytes() > 0) {
       // Nothing is read any more where the peer has closed its side, so no read
       // has reported it.
       End(CloseReason::kPeerReset, /*reset=*/true);
@@ -127,9 +129,11 @@ void Connection::OnHardDeadline(MonotonicTime now) {
 }
 
 void Connection::CutOff(CloseReason reason) {
+  // First, since both sides may close between the two looks.
+  const bool broken = HasSentFin(state_) && transport_->IsBroken();
   if (HasSentFin(state_) && transport_->UnconfirmedBytes() == 0) {
     End(reason_, /*reset=*/false);
-  } else if (HasSentFin(state_) && transport_->IsBroken()) {
+  } else if (broken) {
     End(CloseReason::kPeerReset, /*reset=*/true);
   } else {
     End(reason, /*reset=*/true);
