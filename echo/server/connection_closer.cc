@@ -91,6 +91,7 @@ void ConnectionCloser::SweepOn(
        .select_cost = OperatorJobs::kLook +
                       (closing.filter == nullptr ? 0 : closing.filter->cost()),
        .cost = closes_now ? OperatorJobs::kEndConnection : OperatorJobs::kLook,
+       .only_reads = closing.validate_only,
        .visit =
            [this, progress, selected, spread,
             closes_now](Connection& connection) {

@@ -3,6 +3,7 @@
 #ifndef ECHO_SERVER_OPERATOR_JOBS_H_
 #define ECHO_SERVER_OPERATOR_JOBS_H_
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "echo/base/mutex.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
+#include "echo/server/walk_pace.h"
 
 namespace echod {
 
@@ -20,6 +22,9 @@ namespace echod {
 // they have one budget per turn of the loop, however many there are; then
 // sockets get their turn. Jobs are served round-robin, and begin in the order
 // in which they were added.
+//
+// Walks, which only read, have a budget of their own, which is smaller, and a
+// pace: see WalkPace.
 class OperatorJobs {
  public:
   // The rest of a turn's budget, in work and in time.
@@ -68,8 +73,12 @@ class OperatorJobs {
   // budget or has nothing to do. Destroyed when it is done.
   using Job = absl::AnyInvocable<Progress(Budget&)>;
 
+  // CPU time that the calling thread has used.
+  using CpuTime = std::function<std::chrono::nanoseconds()>;
+
   // `loop` outlives this. `now` is finer than a Clock, which is coarse.
-  explicit OperatorJobs(EventLoop& loop, Budget::Now now = PreciseNow);
+  explicit OperatorJobs(EventLoop& loop, Budget::Now now = PreciseNow,
+                        CpuTime cpu_time = ThreadCpuTime);
   OperatorJobs(const OperatorJobs&) = delete;
   OperatorJobs& operator=(const OperatorJobs&) = delete;
 
@@ -77,29 +86,46 @@ class OperatorJobs {
   // Thread-safe.
   void Add(Job job);
 
+  // Like Add, for a job that only reads, and looks at many connections.
+  void AddWalk(Job job);
+
   // Destroys all jobs, and every job that is added later. On the loop's thread,
   // or after the loop has ended.
   void Stop();
 
  private:
-  static MonotonicTime PreciseNow();
+  struct Added {
+    Job job;
+    bool walk;
+  };
 
+  static MonotonicTime PreciseNow();
+  static std::chrono::nanoseconds ThreadCpuTime();
+
+  void Add(Added added);
   void WakeUp();
   void RunTurn();
   // Returns false if some of them have to wait for another turn.
   bool TakeAdded();
+  // Serves `jobs` round-robin. Returns false once Stop has been called.
+  bool Run(std::deque<Job>& jobs, Budget budget);
+  void ArmForNextTurn(bool all_taken);
+  WalkPace::Times Times() const;
 
   EventLoop& loop_;
   const Budget::Now now_;
+  const CpuTime cpu_time_;
 
   Mutex mutex_;
   // While it is not empty, the loop has been woken up for it.
-  std::deque<Job> added_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Added> added_ ABSL_GUARDED_BY(mutex_);
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 
   // Loop thread only.
   std::deque<Job> ready_;
   std::vector<Job> later_;
+  std::deque<Job> walks_;
+  WalkPace pace_;
   bool ended_ = false;
   Timer turn_;
 };

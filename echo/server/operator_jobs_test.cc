@@ -12,6 +12,7 @@
 
 #include "echo/base/clock.h"
 #include "echo/event/event_loop.h"
+#include "echo/server/walk_pace.h"
 #include "echo/testing/every_turn.h"
 #include "gtest/gtest.h"
 
@@ -121,6 +122,51 @@ TEST(OperatorJobsTest, AsksAgainLaterAndLeavesTheTurnToOthers) {
   EXPECT_TRUE(loop->Run().ok());
 }
 
+// A made-up time, of which the loop's thread uses all.
+struct MadeUpTime {
+  MonotonicTime now;
+
+  Budget::Now Now() {
+    return [this] { return now; };
+  }
+  OperatorJobs::CpuTime CpuTime() {
+    return [this] { return now.time_since_epoch(); };
+  }
+};
+
+TEST(OperatorJobsTest, WalksTakeAHundredthOfABusyLoop) {
+  const auto loop = *EventLoop::Create();
+  MadeUpTime time;
+  OperatorJobs jobs(*loop, time.Now(), time.CpuTime());
+  constexpr std::chrono::microseconds kStep{1};
+  constexpr std::chrono::microseconds kForClients{500};  // in each turn
+  constexpr std::chrono::nanoseconds kAll = std::chrono::seconds(2);
+  std::chrono::nanoseconds walked{};
+  jobs.AddWalk([&](Budget& budget) {
+    while (!budget.exhausted()) {
+      time.now += kStep;
+      walked += kStep;
+      budget.Spend(OperatorJobs::kDescribe);
+    }
+    return Progress::kMore;
+  });
+  int turns = 0;
+  int others = 0;
+  const EveryTurn clients(*loop, [&] {
+    time.now += kForClients;
+    if (++turns * kForClients >= kAll) return loop->Stop();
+    // One that is no walk does not wait, whatever they have used.
+    jobs.Add([&](Budget&) {
+      ++others;
+      return Progress::kDone;
+    });
+  });
+  ASSERT_TRUE(loop->Run().ok());
+  EXPECT_GE(others, turns - 2);
+  EXPECT_GT(walked, WalkPace::kBurst + kAll / (2 * WalkPace::kShare));
+  EXPECT_LT(walked, WalkPace::kBurst + 2 * kAll / WalkPace::kShare);
+}
+
 TEST(OperatorJobsTest, StoppingDestroysTheJobsThatAreLeftAndEachThatComes) {
   const auto loop = *EventLoop::Create();
   OperatorJobs jobs(*loop);
@@ -131,13 +177,17 @@ TEST(OperatorJobsTest, StoppingDestroysTheJobsThatAreLeftAndEachThatComes) {
       return progress;
     });
   }
+  jobs.AddWalk([token](Budget& budget) {
+    budget.Spend(OperatorJobs::kTurn);
+    return Progress::kMore;
+  });
   jobs.Add([&loop](Budget&) {
     loop->Stop();
     return Progress::kDone;
   });
   EXPECT_TRUE(loop->Run().ok());
   jobs.Add([token](Budget&) { return Progress::kDone; });
-  EXPECT_EQ(token.use_count(), 4);
+  EXPECT_EQ(token.use_count(), 5);
   jobs.Stop();
   EXPECT_EQ(token.use_count(), 1);
   jobs.Add([token](Budget&) { return Progress::kDone; });

@@ -298,13 +298,20 @@ void Worker::Start(Sweep sweep) {
     progress->counting = true;
     spread_sweeps_.push_back(progress.get());
   }
-  jobs_.Add([this, progress = std::move(progress)](Budget& budget) {
+  const bool only_reads = progress->sweep.only_reads;
+  OperatorJobs::Job job = [this,
+                           progress = std::move(progress)](Budget& budget) {
     const Progress reached = Continue(*progress, budget);
     if (reached != Progress::kDone) return reached;
     std::erase(spread_sweeps_, progress.get());
     if (progress->sweep.done) progress->sweep.done();
     return reached;
-  });
+  };
+  if (only_reads) {
+    jobs_.AddWalk(std::move(job));
+  } else {
+    jobs_.Add(std::move(job));
+  }
 }
 
 Worker::Progress Worker::Continue(SweepInProgress& sweep, Budget& budget) {
@@ -360,8 +367,8 @@ std::int64_t Worker::Due(const SweepInProgress& sweep) const {
 
 void Worker::List(const ConnectionQuery& query,
                   absl::AnyInvocable<void(ConnectionPart)> done) {
-  jobs_.Add([this, walk = ListWalk(query),
-             done = std::move(done)](Budget& budget) mutable {
+  jobs_.AddWalk([this, walk = ListWalk(query),
+                 done = std::move(done)](Budget& budget) mutable {
     if (!walk.Continue(connections_, clock_.MonotonicNow(), budget)) {
       return Progress::kMore;
     }

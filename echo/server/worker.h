@@ -154,6 +154,7 @@ class Worker {
     // Spreads the visits evenly over this time.
     absl::Duration spread = absl::ZeroDuration();
     OperatorJobs::Cost cost;  // of one visit
+    bool only_reads = false;  // keeps the pace of walks; see OperatorJobs
     // May destroy the connection.
     absl::AnyInvocable<void(Connection&)> visit;
     // Called after the last visit. If the worker stops first, destroyed without

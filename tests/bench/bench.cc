@@ -266,6 +266,12 @@ void ShowMemory() {
   }
 }
 
+// Appends `seconds` to `milliseconds`.
+void Append(const std::vector<double>& seconds,
+            std::vector<double>& milliseconds) {
+  for (const double each : seconds) milliseconds.push_back(each * 1e3);
+}
+
 void ShowOperators() {
   Print(
       "\n10,000 connections that send 20,000 requests per second, of which 200 "
@@ -278,22 +284,31 @@ void ShowOperators() {
   Place(subject, 1);
   std::vector<double> cpu;
   std::vector<double> p99;
-  std::vector<double> pages;
+  std::vector<double> looped;
+  std::vector<double> occasional;
   for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
     const bool swapped = round % 2 == 1;
-    BesideOperators first = MeasureBesideOperators(subject, !swapped);
-    BesideOperators second = MeasureBesideOperators(subject, swapped);
-    if (swapped) std::swap(first, second);
-    cpu.push_back(first.cpu_per_request / second.cpu_per_request);
-    p99.push_back(first.p99 / second.p99);
-    pages.insert(pages.end(), first.page_times.begin(), first.page_times.end());
+    std::vector<BesideOperators> beside;
+    for (const bool busy : {!swapped, swapped}) {
+      beside.push_back(MeasureBesideOperators(
+          subject, busy ? OperatorKind::kBusy : OperatorKind::kNone));
+    }
+    if (swapped) std::swap(beside[0], beside[1]);
+    cpu.push_back(beside[0].cpu_per_request / beside[1].cpu_per_request);
+    p99.push_back(beside[0].p99 / beside[1].p99);
+    Append(beside[0].page_times, looped);
+    Append(
+        MeasureBesideOperators(subject, OperatorKind::kOccasional).page_times,
+        occasional);
   }
   Print(absl::StrFormat("| CPU per request | %s |\n", Spread(cpu)));
   Print(absl::StrFormat("| 99th percentile of latency | %s |\n", Spread(p99)));
-  for (double& page : pages) page *= 1e3;
-  if (pages.empty()) return;
-  Print(absl::StrFormat("\nA page of 1,000 takes %s ms, of %d pages.\n",
-                        Spread(pages, 1), pages.size()));
+  if (looped.empty() || occasional.empty()) return;
+  Print(absl::StrFormat(
+      "\nA page of 1,000 takes %s ms in that loop (%d pages), and %s ms when "
+      "there is one per\nsecond (%d pages).\n",
+      Spread(looped, 1), looped.size(), Spread(occasional, 1),
+      occasional.size()));
 }
 
 std::string OrUnknown(double value, int digits) {

@@ -73,8 +73,14 @@ class DataPlaneObserver final : public load::LoadObserver {
 
 }  // namespace
 
-Operators::Operators(const std::string& admin_address)
-    : address_(admin_address) {
+Operators::Operators(const std::string& admin_address, OperatorKind kind)
+    : address_(admin_address), kind_(kind) {
+  if (kind == OperatorKind::kOccasional) {
+    Start([this](Stub& stub, grpc::ClientContext& /*context*/) {
+      List(stub, std::chrono::seconds(1));
+    });
+    return;
+  }
   for (int i = 0; i < kStatsWatches; ++i) {
     Start([](Stub& stub, grpc::ClientContext& context) {
       admin::v1::WatchStatsRequest request;
@@ -94,13 +100,15 @@ Operators::Operators(const std::string& admin_address)
       }
     });
   }
-  Start([this](Stub& stub, grpc::ClientContext& /*context*/) { List(stub); });
+  Start([this](Stub& stub, grpc::ClientContext& /*context*/) {
+    List(stub, std::chrono::seconds(0));
+  });
 }
 
 Operators::~Operators() { Stop(); }
 
 void Operators::Stop() {
-  stop_ = true;
+  if (!stop_.HasBeenNotified()) stop_.Notify();
   for (const auto& context : contexts_) context->TryCancel();
   for (std::thread& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -111,8 +119,10 @@ void Operators::Start(std::function<void(Stub&, grpc::ClientContext&)> work) {
   grpc::ClientContext& context =
       *contexts_.emplace_back(std::make_unique<grpc::ClientContext>());
   threads_.emplace_back([this, &context, work = std::move(work)] {
-    // Must not compete with the measured load for CPU time.
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
+    // Busy ones must not compete with the measured load for CPU time.
+    if (kind_ == OperatorKind::kBusy) {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
+    }
     grpc::ChannelArguments own;
     own.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     const auto stub =
@@ -122,12 +132,12 @@ void Operators::Start(std::function<void(Stub&, grpc::ClientContext&)> work) {
   });
 }
 
-void Operators::List(Stub& stub) {
+void Operators::List(Stub& stub, std::chrono::seconds pause) {
   admin::v1::ListConnectionsRequest request;
   request.set_page_size(1000);
   request.set_filter("bytes_received > 0 AND NOT state = CLOSING");
   request.set_order_by("bytes_sent desc");
-  while (!stop_) {
+  while (!stop_.WaitForNotificationWithTimeout(absl::FromChrono(pause))) {
     grpc::ClientContext context;
     admin::v1::ListConnectionsResponse page;
     const auto begin = std::chrono::steady_clock::now();
@@ -141,7 +151,8 @@ void Operators::List(Stub& stub) {
   }
 }
 
-BesideOperators MeasureBesideOperators(const Subject& subject, bool operators) {
+BesideOperators MeasureBesideOperators(const Subject& subject,
+                                       OperatorKind operators) {
   const ServerProcess server(
       {.flags = subject.flags, .program = subject.program, .cpu = subject.cpu});
   load::LoadOptions load;
@@ -151,8 +162,10 @@ BesideOperators MeasureBesideOperators(const Subject& subject, bool operators) {
   load.rate = 20'000;
   load.reconnect_rate = 200;
   load.duration = absl::Seconds(4);
-  std::optional<Operators> busy;
-  if (operators) busy.emplace(server.admin_address());
+  std::optional<Operators> clients;
+  if (operators != OperatorKind::kNone) {
+    clients.emplace(server.admin_address(), operators);
+  }
   if (subject.cpu >= 0) MoveAdminPlaneHere(server);
   DataPlaneObserver observer(server);
   const absl::StatusOr<load::LoadResult> result = load::RunLoad(load, observer);
@@ -163,9 +176,9 @@ BesideOperators MeasureBesideOperators(const Subject& subject, bool operators) {
     std::exit(1);
   }
   BesideOperators beside;
-  if (busy.has_value()) {
-    busy->Stop();
-    beside.page_times = busy->page_times();
+  if (clients.has_value()) {
+    clients->Stop();
+    beside.page_times = clients->page_times();
   }
   beside.cpu_per_request =
       observer.used() / static_cast<double>(result->counts.requests);

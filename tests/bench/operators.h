@@ -5,26 +5,35 @@
 
 #include <grpcpp/client_context.h>
 
-#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "tests/bench/measure.h"
 
 namespace echod::bench {
 
-// Busy clients of the admin API, until destroyed: one that lists all
-// connections in a loop, with a filter and an order; ten that watch the
-// statistics every 100 ms; and two that watch connections. Each has a thread
-// and a gRPC channel of its own.
+// Which clients of the admin API there are.
+enum class OperatorKind {
+  kNone,
+  // One that lists a page of the connections per second, with a filter and an
+  // order.
+  kOccasional,
+  // One that lists all connections in a loop, in the same way; ten that watch
+  // the statistics every 100 ms; and two that watch connections.
+  kBusy,
+};
+
+// These clients, until destroyed. Each has a thread and a gRPC channel of its
+// own.
 class Operators {
  public:
-  explicit Operators(const std::string& admin_address);
+  Operators(const std::string& admin_address, OperatorKind kind);
   ~Operators();
   Operators(const Operators&) = delete;
   Operators& operator=(const Operators&) = delete;
@@ -40,10 +49,11 @@ class Operators {
 
   // Runs `work` on a thread until it returns.
   void Start(std::function<void(Stub&, grpc::ClientContext&)> work);
-  void List(Stub& stub);
+  void List(Stub& stub, std::chrono::seconds pause);
 
   const std::string address_;
-  std::atomic<bool> stop_{false};
+  const OperatorKind kind_;
+  absl::Notification stop_;
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts_;  // of streams
   std::vector<double> page_times_;  // of the thread that lists, until Stop
   std::vector<std::thread> threads_;
@@ -56,7 +66,8 @@ struct BesideOperators {
   double p99 = 0;              // of the latency, in seconds
   std::vector<double> page_times;
 };
-BesideOperators MeasureBesideOperators(const Subject& subject, bool operators);
+BesideOperators MeasureBesideOperators(const Subject& subject,
+                                       OperatorKind operators);
 
 }  // namespace echod::bench
 
