@@ -11,9 +11,9 @@ WalkPace::Duration WalkPace::Begin(Times times) {
   Look(passed, times.cpu - begun_.cpu - used_ - kTurnOverhead);
   begun_ = times;
   used_ = Duration::zero();
-  credit_ = idle_ ? kBurst : std::min(credit_ + passed / kShare, kBurst);
-  if (credit_ <= Duration::zero()) return Duration::zero();
-  return idle_ ? kIdlePart : kBusyPart;
+  credit_ = std::min(credit_ + passed / kShare, kBurst);
+  if (idle_) return kIdlePart;
+  return credit_ > Duration::zero() ? kBusyPart : Duration::zero();
 }
 
 void WalkPace::Look(Duration passed, Duration for_clients) {
@@ -31,11 +31,11 @@ void WalkPace::Look(Duration passed, Duration for_clients) {
 
 void WalkPace::End(Times times) {
   used_ = times.cpu - begun_.cpu;
-  credit_ = std::max(credit_ - used_, -kMostOverdrawn);
+  if (!idle_) credit_ = std::max(credit_ - used_, -kMostOverdrawn);
 }
 
 WalkPace::Duration WalkPace::Wait() const {
-  if (credit_ > Duration::zero()) return Duration::zero();
+  if (idle_ || credit_ > Duration::zero()) return Duration::zero();
   return std::min(-credit_ * kShare, kLongestWait);
 }
 

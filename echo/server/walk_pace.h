@@ -32,7 +32,7 @@ class WalkPace {
   // long.
   static constexpr Duration kWindow = std::chrono::milliseconds(10);
   // CPU time that a turn of an idle loop takes.
-  static constexpr Duration kTurnOverhead = std::chrono::microseconds(3);
+  static constexpr Duration kTurnOverhead = std::chrono::microseconds(1);
   // The longest time between two parts of a walk; see Wait.
   static constexpr Duration kLongestWait = std::chrono::milliseconds(10);
 
