@@ -296,21 +296,22 @@ class KubernetesTest(unittest.TestCase):
                 "matchLabels": {"app.kubernetes.io/name": "prometheus"}}}]})
 
     def test_probes_ask_the_admin_port(self):
-        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
-            # The whole server; a probe sends no credentials.
-            self.assertEqual(self.container[name]["grpc"],
-                             {"port": self.ports["admin"]}, name)
+        admin = self.ports["admin"]
+        self.assertEqual(self.container["startupProbe"]["grpc"],
+                         {"port": admin})
+        self.assertEqual(self.container["livenessProbe"]["grpc"],
+                         {"port": admin, "service": "liveness"})
+
+    def test_readiness_is_of_the_port_that_the_service_sends_clients_to(self):
+        self.assertEqual(self.container["readinessProbe"]["grpc"], {
+            "port": self.ports["admin"],
+            "service": f"echod.listener/default:{self.ports['echo']}"})
 
     def test_times_of_a_drain_fit(self):
         grace = seconds(self.flags["drain_grace_period"])
         drain = grace + seconds(self.flags["drain_timeout"])
         drain += SHUTDOWN_RPC_SECONDS
         self.assertGreater(self.pod["terminationGracePeriodSeconds"], drain)
-        liveness = self.container["livenessProbe"]
-        # A draining server is NOT_SERVING, and must not be killed for it.
-        self.assertGreater(
-            (liveness["failureThreshold"] - 1) * liveness["periodSeconds"],
-            drain)
         readiness = self.container["readinessProbe"]
         self.assertLess(
             readiness["failureThreshold"] * readiness["periodSeconds"] +

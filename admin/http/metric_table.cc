@@ -203,7 +203,7 @@ constexpr MetricRow kMetricRows[] = {
        out.Add("version", sources.version, 1);
      }},
     {"echod_ready", MetricType::Gauge,
-     "1 while health checks answer SERVING, and /readyz 200; otherwise 0.",
+     "1 while /readyz answers 200; otherwise 0.",
      [](const MetricSources& sources, const Samples& out) {
        out.Add(std::int64_t{sources.health.ready.empty()});
      }},

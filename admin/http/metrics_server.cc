@@ -103,8 +103,10 @@ HttpAnswer MetricsServer::Answer(const HttpRequest& request) {
   if (request.path == "/metrics") return Metrics(request.accept);
   if (request.path == "/livez") return HealthAnswer(health_.Read().live);
   if (request.path == "/readyz") return HealthAnswer(health_.Read().ready);
-  return {.status = 404,
-          .body = "not found; there are:\n/livez\n/metrics\n/readyz\n"};
+  if (request.path == "/healthz") return HealthAnswer(health_.Read().serving);
+  return {
+      .status = 404,
+      .body = "not found; there are:\n/healthz\n/livez\n/metrics\n/readyz\n"};
 }
 
 HttpAnswer MetricsServer::Metrics(absl::string_view accept) {

@@ -35,10 +35,11 @@ struct MetricsServerOptions {
 // Serves figures and health over HTTP, on a loop and a thread of its own:
 //
 //   /metrics  every figure of GetStats, and the process, for Prometheus
-//   /livez    200 while the process can go on
-//   /readyz   200 while gRPC health checks answer SERVING
+//   /healthz  200 while gRPC health checks answer SERVING for ""
+//   /livez    200 while they do for "liveness"
+//   /readyz   200 while they do for "readiness"
 //
-// The latter two say with 503 what is wrong. Asks for no credentials; choose
+// The latter three say with 503 what is wrong. Asks for no credentials; choose
 // its address accordingly. Not thread-safe, except where noted: use it on the
 // thread that created it.
 class MetricsServer {

@@ -62,15 +62,31 @@ class MetricsServerTest : public ::testing::Test {
 TEST_F(MetricsServerTest, HealthSaysInWordsWhatIsWrong) {
   Start();
   EXPECT_TRUE(absl::StartsWith(Get("/livez"), "HTTP/1.1 200 "));
+  EXPECT_TRUE(absl::StartsWith(Get("/healthz"), "HTTP/1.1 503 "));
+  EXPECT_TRUE(absl::StartsWith(Get("/readyz"), "HTTP/1.1 503 "));
+
+  health_.SetServing();
+  EXPECT_TRUE(absl::EndsWith(Get("/livez"), "\r\n\r\nok\n"));
+  EXPECT_TRUE(absl::EndsWith(Get("/healthz"), "\r\n\r\nok\n"));
   EXPECT_TRUE(absl::EndsWith(Get("/readyz"), "\r\n\r\nok\n"));
   EXPECT_EQ(Sample("echod_ready"), "1");
 
-  health_.SetNotReady("echod is draining");
-  EXPECT_TRUE(absl::EndsWith(Get("/livez"), "\r\n\r\nok\n"));
+  health_.SetListeners({.listeners = {}, .configured = {{"a", {}}}});
+  EXPECT_TRUE(absl::EndsWith(Get("/healthz"), "\r\n\r\nok\n"));
   std::string answer = Get("/readyz");
   EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 503 ")) << answer;
-  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\nechod is draining\n")) << answer;
+  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\nlistener a has been deleted\n"))
+      << answer;
   EXPECT_EQ(Sample("echod_ready"), "0");
+  health_.SetListeners({});
+
+  health_.SetDraining(/*ready=*/true);
+  EXPECT_TRUE(absl::EndsWith(Get("/livez"), "\r\n\r\nok\n"));
+  EXPECT_TRUE(absl::EndsWith(Get("/readyz"), "\r\n\r\nok\n"));
+  EXPECT_EQ(Sample("echod_ready"), "1");
+  answer = Get("/healthz");
+  EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 503 ")) << answer;
+  EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\nechod is draining\n")) << answer;
 
   health_.SetFailed("worker 3 failed");
   health_.SetFailed("something that follows from it");
@@ -81,10 +97,11 @@ TEST_F(MetricsServerTest, HealthSaysInWordsWhatIsWrong) {
 
 TEST_F(MetricsServerTest, OtherPathsNameThosePresent) {
   Start();
-  for (const char* path : {"/", "/metrics/", "/healthz", "*"}) {
+  for (const char* path : {"/", "/metrics/", "/health", "*"}) {
     const std::string answer = Get(path);
     EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 404 ")) << answer;
-    EXPECT_TRUE(absl::StrContains(answer, "/livez\n/metrics\n/readyz\n"));
+    EXPECT_TRUE(
+        absl::StrContains(answer, "/healthz\n/livez\n/metrics\n/readyz\n"));
   }
 }
 

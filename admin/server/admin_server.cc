@@ -4,7 +4,6 @@
 
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <unistd.h>
@@ -20,7 +19,6 @@
 #include "echo/base/clock.h"
 #include "echo/base/thread_limit.h"
 #include "echo/base/unique_fd.h"
-#include "src/proto/grpc/health/v1/health.pb.h"
 
 namespace echod {
 namespace {
@@ -57,10 +55,6 @@ void PrepareGrpc() {
     // the library, too, which waits for its threads: up to 10 s for a polling
     // thread, and forever for one that the system has refused to start.
     grpc_init();
-    // The health service works without protobuf. This links in its descriptor,
-    // so that reflection can describe the service.
-    grpc::health::v1::HealthCheckRequest::descriptor();
-    grpc::EnableDefaultHealthCheckService(true);
   });
 }
 
@@ -68,11 +62,13 @@ void PrepareGrpc() {
 
 AdminServer::AdminServer(DataPlane data_plane, AdminServerOptions& options,
                          std::unique_ptr<AnswerThread> answers)
-    : answers_(std::move(answers)),
+    : data_plane_(data_plane),
+      answers_(std::move(answers)),
       service_(data_plane, counters_, *answers_, std::move(options.description),
                options.page_timeout),
-      introspection_({std::string(admin::v1::AdminService::service_full_name()),
-                      "grpc.health.v1.Health"}) {}
+      introspection_(
+          {std::string(admin::v1::AdminService::service_full_name()),
+           std::string(grpc::health::v1::Health::service_full_name())}) {}
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     AdminServerOptions options, DataPlane data_plane) {
@@ -104,12 +100,12 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.RegisterService(&admin->service_);
+  builder.RegisterService(&admin->health_service_);
   builder.RegisterCallbackGenericService(&admin->introspection_);
   admin->server_ = builder.BuildAndStart();
   if (admin->server_ == nullptr) {
     return absl::InternalError("gRPC cannot start its server");
   }
-  admin->SetServing("echod is starting");
   absl::StatusOr<std::unique_ptr<AdminListener>> listener =
       AdminListener::Start(
           options.address, options.listener, admin->counters_, SystemClock(),
@@ -126,15 +122,34 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
 
 AdminServer::~AdminServer() { Shutdown(absl::ZeroDuration()); }
 
-void AdminServer::SetServing(const std::string& problem) {
-  const bool serving = problem.empty();
-  // First, so that nobody who has seen gRPC's change sees the old state.
-  health_.SetNotReady(problem);
-  grpc::HealthCheckServiceInterface* const health =
-      server_->GetHealthCheckService();
-  health->SetServingStatus(
-      std::string(admin::v1::AdminService::service_full_name()), serving);
-  health->SetServingStatus("", serving);
+void AdminServer::StartServing() {
+  health_.SetListeners(data_plane_.listeners.ReadListeners());
+  health_.SetServing();
+  health_service_.Notify();
+}
+
+void AdminServer::SetDraining(bool ready) {
+  health_.SetDraining(ready);
+  answers_->Post([this] { health_service_.Notify(); });
+}
+
+void AdminServer::SetStopped() {
+  health_.SetStopped();
+  answers_->Post([this] { health_service_.Notify(); });
+}
+
+void AdminServer::SetFailed(std::string why) {
+  health_.SetFailed(std::move(why));
+  answers_->Post([this] { health_service_.Notify(); });
+}
+
+void AdminServer::OnListenersChanged() {
+  if (reading_listeners_.exchange(true)) return;
+  answers_->Post([this] {
+    reading_listeners_ = false;
+    health_.SetListeners(data_plane_.listeners.ReadListeners());
+    health_service_.Notify();
+  });
 }
 
 void AdminServer::Shutdown(absl::Duration timeout) {
@@ -143,6 +158,7 @@ void AdminServer::Shutdown(absl::Duration timeout) {
   shut_down_ = true;
   if (listener_ != nullptr) listener_->StopAccepting(timeout);
   service_.StopWatches();
+  health_service_.Stop();
   if (server_ != nullptr) {
     server_->Shutdown(
         gpr_time_from_millis(Milliseconds(timeout), GPR_TIMESPAN));

@@ -6,14 +6,14 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 
-#include <map>
+#include <atomic>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "admin/server/health_service.h"
 #include "admin/server/introspection_service.h"
 #include "admin/service/admin_service.h"
 #include "admin/service/answer_thread.h"
@@ -45,9 +45,9 @@ struct AdminServerOptions {
 // Thread-safe, except for destruction.
 class AdminServer {
  public:
-  // Starts listening. Health is NOT_SERVING until StartServing. The objects
-  // that `data_plane` refers to outlive the server. Returns an error if the
-  // address is taken or not available.
+  // Starts listening. Health checks answer NOT_SERVING until StartServing. The
+  // objects that `data_plane` refers to outlive the server. Returns an error if
+  // the address is taken or not available.
   static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       AdminServerOptions options, DataPlane data_plane);
 
@@ -61,19 +61,25 @@ class AdminServer {
     return listener_->bound_address();
   }
 
-  // Makes health checks answer SERVING, for "" and for the admin service. Calls
-  // gRPC, so do not call it on a loop that echoes.
-  void StartServing() { SetServing(""); }
+  // The server has started: health checks answer from the data plane's
+  // listeners. Calls gRPC, so do not call it on a loop that echoes.
+  void StartServing();
 
-  // Makes health checks answer NOT_SERVING soon: before the answer to any RPC
-  // whose Reply is given after this call. `why` is for people. Returns
-  // immediately, so loops may call it.
-  void StopServing(std::string why) {
-    answers_->Post([this, why = std::move(why)] { SetServing(why); });
-  }
+  // The following change what health checks answer soon: before the answer to
+  // any RPC whose Reply is given after the call. They return immediately, so
+  // loops may call them.
 
-  // What health checks answer: changes together with gRPC's health service.
-  HealthState& health() { return health_; }
+  // A drain has begun. See HealthState::SetDraining.
+  void SetDraining(bool ready);
+  // The data plane has stopped.
+  void SetStopped();
+  // echod cannot go on. `why` is for people.
+  void SetFailed(std::string why);
+  // What ReadListeners returns has changed.
+  void OnListenersChanged();
+
+  // What health checks answer.
+  const HealthState& health() const { return health_; }
 
   const AdminCounters& counters() const { return counters_; }
 
@@ -86,11 +92,12 @@ class AdminServer {
  private:
   AdminServer(DataPlane data_plane, AdminServerOptions& options,
               std::unique_ptr<AnswerThread> answers);
-  // Empty: serving; otherwise, why not.
-  void SetServing(const std::string& problem);
-
+  const DataPlane data_plane_;
   AdminCounters counters_;
   HealthState health_;
+  HealthService health_service_{health_};
+  // A task that reads the listeners has been posted and has not begun.
+  std::atomic<bool> reading_listeners_{false};
   const std::unique_ptr<AnswerThread> answers_;
   AdminService service_;  // uses both
   IntrospectionService introspection_;

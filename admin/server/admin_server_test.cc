@@ -410,19 +410,22 @@ TEST_F(AdminServerTest, AReplyMayComeAfterItsCallerHasGivenUp) {
   }
 }
 
-TEST_F(AdminServerTest, HealthFollowsStartAndStopServing) {
+TEST_F(AdminServerTest, HealthFollowsTheStartAndADrain) {
   using grpc::health::v1::HealthCheckResponse;
-  for (const char* service : {"", "echod.admin.v1.AdminService"}) {
+  const char* const services[] = {"", "echod.admin.v1.AdminService"};
+  for (const char* service : services) {
     EXPECT_EQ(Health(service), HealthCheckResponse::NOT_SERVING);
-    server_->StartServing();
-    EXPECT_EQ(Health(service), HealthCheckResponse::SERVING);
-    EXPECT_EQ(server_->health().Read().ready, "");
-    server_->StopServing("out of echo");
-    EXPECT_TRUE(Eventually(
-        [&] { return Health(service) == HealthCheckResponse::NOT_SERVING; }));
-    EXPECT_TRUE(Eventually(
-        [&] { return server_->health().Read().ready == "out of echo"; }));
   }
+  server_->StartServing();
+  for (const char* service : services) {
+    EXPECT_EQ(Health(service), HealthCheckResponse::SERVING);
+  }
+  EXPECT_EQ(server_->health().Read().serving, "");
+  server_->SetDraining(/*ready=*/true);
+  for (const char* service : services) {
+    EXPECT_EQ(Health(service), HealthCheckResponse::NOT_SERVING);
+  }
+  EXPECT_EQ(server_->health().Read().serving, "echod is draining");
 }
 
 TEST_F(AdminServerTest, ATakenPortIsAnErrorThatSaysSo) {
@@ -512,7 +515,8 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&server] {
         server.Shutdown(absl::Seconds(1));
-        server.StopServing("stopping");
+        server.OnListenersChanged();
+        server.SetDraining(/*ready=*/false);
         EXPECT_NE(server.bound_address(), "");
       });
     }

@@ -101,7 +101,7 @@ TEST_F(GrpcOffLoopsTest, HealthWhenADrainBegins) {
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
   is_loop = true;
-  server_->StopServing("draining");
+  server_->SetDraining(/*ready=*/false);
   is_loop = false;
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);

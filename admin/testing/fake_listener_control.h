@@ -23,7 +23,8 @@ namespace echod {
 // asked. Thread-safe where the admin plane calls it; a test sets it up before.
 class FakeListenerControl final : public ListenerControl {
  public:
-  std::map<std::string, ListenerInfo> infos;  // by id
+  std::map<std::string, ListenerInfo> infos;        // by id
+  std::map<std::string, ListenerPlace> configured;  // by id
   absl::Status update_error;  // what changes are answered with, unless OK
   // Called by ChangeListeners.
   std::function<void(std::vector<ListenerChange>,
@@ -49,6 +50,10 @@ class FakeListenerControl final : public ListenerControl {
                           {.reason = "LISTENER_NOT_FOUND"});
     }
     return found->second;
+  }
+
+  ListenerSnapshot ReadListeners() const override {
+    return {.listeners = ListListeners(), .configured = configured};
   }
 
   void CreateListener(ListenerCreation creation,

@@ -4,6 +4,7 @@
 #define ECHO_CONTROL_LISTENER_CONTROL_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -101,6 +102,20 @@ struct ListenerInfo {
   std::string etag;
 };
 
+// Where a listener is to listen. Equal to the fields of ListenerInfo while it
+// is there.
+struct ListenerPlace {
+  std::string address;  // without brackets
+  int port = 0;         // 0: chosen by the kernel
+};
+
+// All listeners at one moment, and where the configuration wants those that it
+// names, including those which an operator has deleted. By id.
+struct ListenerSnapshot {
+  std::vector<ListenerInfo> listeners;
+  std::map<std::string, ListenerPlace> configured;
+};
+
 // A listener right before and after an update. Equal if none was made.
 struct AppliedUpdate {
   ListenerInfo before;
@@ -117,6 +132,7 @@ class ListenerControl {
   virtual std::vector<ListenerInfo> ListListeners() const = 0;
   virtual absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const = 0;
+  virtual ListenerSnapshot ReadListeners() const = 0;
 
   // Answers once the listener accepts. ALREADY_EXISTS if the id is taken, also
   // by a listener that is being deleted and whose port still accepts.

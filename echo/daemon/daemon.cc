@@ -150,11 +150,10 @@ int Daemon::Run() {
   if (!ended.ok()) {
     LogError(absl::StrCat("the main loop failed: ", ended.message(),
                           "; resetting all connections and exiting"));
-    admin_->health().SetFailed(
-        absl::StrCat("the main loop failed: ", ended.message()));
-    admin_->StopServing("the main loop failed");
+    admin_->SetFailed(absl::StrCat("the main loop failed: ", ended.message()));
     server_.StopNow();
   }
+  admin_->SetStopped();
   const bool clean = ended.ok() && !admin_failed_ && server_.DrainedCleanly();
   // gRPC's shutdown has no bound of its own, and its threads may be stuck.
   EndByForceAfter(kAdminShutdownTimeout + kAccessLogFlushPatience + kEndMargin,
@@ -187,10 +186,13 @@ EchoServerOptions Daemon::Options(
   };
   options.on_draining = [this](absl::Duration longest) {
     EndByForceAfter(longest + kEndMargin, kExitCutOff);
-    admin_->StopServing("echod is draining");
+    admin_->SetDraining(/*ready=*/ended_by_signal_);
+  };
+  options.on_accepting_changed = [this] {
+    if (admin_ != nullptr) admin_->OnListenersChanged();
   };
   options.on_worker_failed = [this](const std::string& what) {
-    admin_->health().SetFailed(what);
+    admin_->SetFailed(what);
   };
   options.on_stopped = [this] { loop_->Stop(); };
   return options;
@@ -265,6 +267,7 @@ absl::Status Daemon::StartPortFile() {
 }
 
 void Daemon::OnDrainRequested() {
+  ended_by_signal_ = true;
   if (!server_.BeginDrain({})) LogInfo("already draining");
 }
 
@@ -278,7 +281,7 @@ void Daemon::OnHangup() {
 
 void Daemon::OnAdminFailed(const char* what) {
   admin_failed_ = true;
-  admin_->health().SetFailed(what);
+  admin_->SetFailed(what);
   server_.BeginDrain({});
 }
 

@@ -85,6 +85,8 @@ class Daemon {
   std::unique_ptr<EndRequests> end_requests_;
   std::unique_ptr<PortFilePublisher> port_file_;  // null: no port file
   EchoServer server_;
+  // Whoever sends it, such as an orchestrator, knows whom it ends.
+  bool ended_by_signal_ = false;
   bool admin_failed_ = false;
   std::unique_ptr<AdminServer> admin_;        // uses server_; destroyed first
   std::unique_ptr<MetricsServer> metrics_;    // uses both; null: no HTTP

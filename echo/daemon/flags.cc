@@ -70,8 +70,9 @@ ABSL_FLAG(std::int64_t, max_total_connections, 0,
           "descriptors suffice; further connections are reset immediately. "
           "Default: 0, no limit.");
 ABSL_FLAG(absl::Duration, drain_grace_period, absl::ZeroDuration(),
-          "How long a graceful shutdown first keeps accepting while health "
-          "checks already fail, such as 5s, so that load balancers notice. "
+          "How long a graceful shutdown first keeps accepting while the "
+          "server's health check already fails, such as 5s, so that load "
+          "balancers notice. "
           "Default: 0.");
 ABSL_FLAG(
     absl::Duration, drain_timeout, absl::Seconds(30),
@@ -82,7 +83,8 @@ ABSL_FLAG(std::string, admin_address, "127.0.0.1:9901",
           "--listen. It asks for no credentials: keep it on loopback or on a "
           "trusted network. Default: 127.0.0.1:9901.");
 ABSL_FLAG(std::string, http_address, "",
-          "Address and port of /metrics, /livez and /readyz over HTTP, in the "
+          "Address and port of /metrics, /healthz, /livez and /readyz over "
+          "HTTP, in the "
           "format of --listen, such as 127.0.0.1:9902. It asks for no "
           "credentials: keep it on loopback or on a trusted network. Default: "
           "none.");

@@ -46,6 +46,11 @@ EchoServer::EchoServer(EventLoop& main_loop, Clock& clock,
                       [this](std::shared_ptr<const void> hold) {
                         if (!options_.on_listeners_changed) return;
                         options_.on_listeners_changed(std::move(hold));
+                      },
+                  .on_accepting_changed =
+                      [this] {
+                        if (!options_.on_accepting_changed) return;
+                        options_.on_accepting_changed();
                       }}),
       log_level_(main_loop, clock),
       grace_timer_(main_loop, [this] { CloseListeners(); }),
@@ -214,6 +219,10 @@ std::vector<ListenerInfo> EchoServer::ListListeners() const {
 absl::StatusOr<ListenerInfo> EchoServer::GetListener(
     const std::string& id) const {
   return listeners_.Get(id);
+}
+
+ListenerSnapshot EchoServer::ReadListeners() const {
+  return listeners_.ReadAll();
 }
 
 void EchoServer::Change(Reply<ListenerInfo> reply,

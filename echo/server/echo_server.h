@@ -59,6 +59,10 @@ struct EchoServerOptions {
   // any thread.
   absl::AnyInvocable<void(std::shared_ptr<const void> hold)>
       on_listeners_changed;
+  // Called after what ReadListeners returns has changed, but for figures: a
+  // listener accepts elsewhere, or no longer, or again, or is configured
+  // elsewhere.
+  absl::AnyInvocable<void()> on_accepting_changed;
   // Called when a drain begins, and again when the connections begin to drain.
   // The drain ends within `longest` of the call.
   absl::AnyInvocable<void(absl::Duration longest)> on_draining;
@@ -103,6 +107,7 @@ class EchoServer final : public ListenerControl,
   std::vector<ListenerInfo> ListListeners() const override;
   absl::StatusOr<ListenerInfo> GetListener(
       const std::string& id) const override;
+  ListenerSnapshot ReadListeners() const override;
   void CreateListener(ListenerCreation creation,
                       Reply<ListenerInfo> reply) override;
   void UpdateListener(ListenerUpdate update,

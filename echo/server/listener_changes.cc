@@ -104,6 +104,7 @@ void ListenerRegistry::Apply(PreparedUpdate update, Reply<ListenerInfo> reply) {
 
 void ListenerRegistry::Apply(PreparedDeletion deletion,
                              Reply<ListenerInfo> reply) {
+  published_.RemoveFromConfig(deletion.listener->id());
   ApplyDelete(*deletion.listener, std::move(deletion.drain), std::move(reply));
 }
 

@@ -126,7 +126,7 @@ ListenerInfo ListenerRegistry::ApplyCreate(Creation creation,
               },
           .on_accepted_all = [this] { callbacks_.on_accepted_all(); }});
   ListenerInfo info = listener->Describe();
-  published_.Show(info, listener->stats());
+  Publish(*listener, source == ListenerInfo::Source::kConfig);
   listeners_[id] = std::move(listener);
   return info;
 }
@@ -209,6 +209,7 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
                                    Reply<ListenerInfo> reply) {
   const ListenerHandle handle = listener.handle();
   const bool new_socket = plan.new_socket;
+  const bool from_config = plan.from_config;
   const bool new_settings = plan.settings != listener.settings();
   const std::int64_t generation = listener.generation() + (new_socket ? 1 : 0);
   const std::string before = listener.bound_address().ToString();
@@ -246,7 +247,7 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
                          " to ", info->bound_address));
     drains_.Run(drain, handle, generation, all_done);
   }
-  published_.Show(*info, listener.stats());
+  Publish(listener, from_config);
   if (new_socket) NotifyChanged(all_done);
 }
 
@@ -266,7 +267,7 @@ void ListenerRegistry::Pause(const ListenerPause& pause,
     LogInfo(absl::StrCat("listener ", info.id,
                          pause.paused ? " has paused" : " accepts again",
                          " on ", info.bound_address));
-    published_.Show(info, listener.stats());
+    Publish(listener);
   }
   reply(std::move(info));
 }
@@ -308,7 +309,12 @@ void ListenerRegistry::ApplyDelete(Listener& listener,
     OnClosed(listener);
     NotifyChanged(all_done);
   });
-  published_.Show(listener.Describe(), listener.stats());
+  Publish(listener);
+}
+
+void ListenerRegistry::Publish(const Listener& listener, bool configured) {
+  published_.Show(listener.Describe(), listener.stats(), configured);
+  NotifyAcceptingChanged();
 }
 
 void ListenerRegistry::OnClosed(Listener& listener) {
@@ -316,6 +322,7 @@ void ListenerRegistry::OnClosed(Listener& listener) {
   const ListenerHandle handle = listener.handle();
   leaving_[handle] = {.id = listener.id(), .generation = listener.generation()};
   published_.Hide(listener.id(), handle);
+  NotifyAcceptingChanged();
 
   // A worker gets this after the last socket, and lets go of it when it has no
   // connection left, or has failed.
@@ -350,11 +357,15 @@ void ListenerRegistry::NotifyChanged(std::shared_ptr<const void> hold) {
   if (callbacks_.on_changed) callbacks_.on_changed(std::move(hold));
 }
 
+void ListenerRegistry::NotifyAcceptingChanged() {
+  if (callbacks_.on_accepting_changed) callbacks_.on_accepting_changed();
+}
+
 void ListenerRegistry::StopAll(absl::AnyInvocable<void()> done) {
   const auto all = std::make_shared<PostAtEnd>(loop_, std::move(done));
   for (const auto& [id, listener] : listeners_) {
     listener->Stop([all] {});
-    published_.Show(listener->Describe(), listener->stats());
+    Publish(*listener);
   }
 }
 

@@ -54,6 +54,9 @@ class ListenerRegistry {
     // Addresses have changed. The request that changed them is answered when
     // the last copy of `hold` has been destroyed, on any thread.
     absl::AnyInvocable<void(std::shared_ptr<const void> hold)> on_changed;
+    // What ReadAll returns has changed: whether or where a listener accepts, or
+    // where the configuration wants it.
+    absl::AnyInvocable<void()> on_accepting_changed;
   };
 
   // `loop`, `clock` and `workers` outlive the registry; `workers` does not
@@ -107,6 +110,7 @@ class ListenerRegistry {
   // The following are thread-safe.
   std::vector<ListenerInfo> List() const { return published_.List(); }
   absl::StatusOr<ListenerInfo> Get(const std::string& id) const;
+  ListenerSnapshot ReadAll() const { return published_.ReadAll(); }
   // See PublishedListeners: of every listener that there is or was.
   PublishedListeners::StatsById AddTo(Stats& stats) const {
     return published_.AddTo(stats);
@@ -156,11 +160,14 @@ class ListenerRegistry {
                    Reply<ListenerInfo> reply);
   void ApplyDelete(Listener& listener, PolicyDrains::Prepared drain,
                    Reply<ListenerInfo> reply);
+  // Shows the listener as it is.
+  void Publish(const Listener& listener, bool configured = false);
   // The ports of a deleted listener refuse.
   void OnClosed(Listener& listener);
   // The last connection of a deleted listener has gone.
   void OnGone(ListenerHandle handle);
   void NotifyChanged(std::shared_ptr<const void> hold);
+  void NotifyAcceptingChanged();
   std::int64_t FirstGeneration(const std::string& id) const;
 
   // Constant after construction, the callbacks for the main loop only.

@@ -281,6 +281,59 @@ TEST(ListenerRegistryTest, TellsOfEachChangeOfAddresses) {
   });
 }
 
+TEST(ListenerRegistryTest, TellsWhatAcceptsAndWhatTheConfigurationWants) {
+  EchoServerOptions options;
+  std::atomic<int> changes{0};
+  options.on_accepting_changed = [&] { ++changes; };
+  TestServer server(std::move(options));
+  const auto now = [&] { return server.control().ReadListeners(); };
+  const auto told = [&] { return changes.exchange(0) > 0; };
+  const auto change = [&](ListenerChange each) {
+    return TestServer::Await<std::vector<ListenerInfo>>(
+               [&](Reply<std::vector<ListenerInfo>> reply) {
+                 server.control().ChangeListeners({std::move(each)},
+                                                  std::move(reply));
+               })
+        .ok();
+  };
+  EXPECT_TRUE(told());
+  ASSERT_EQ(now().configured.count("default"), 1);
+  const ListenerPlace start = now().configured["default"];
+  EXPECT_EQ(start.address, now().listeners[0].address);
+  EXPECT_EQ(start.port, now().listeners[0].port);
+
+  ASSERT_TRUE(server.Pause({.id = "default"}).ok());
+  EXPECT_TRUE(told());
+  ASSERT_TRUE(server.Pause({.id = "default", .paused = false}).ok());
+  EXPECT_TRUE(told());
+  ListenerUpdate update;
+  update.id = "default";
+  update.address = "127.0.0.2";
+  ASSERT_TRUE(server.Update(update).ok());
+  EXPECT_TRUE(told());
+  EXPECT_EQ(now().listeners[0].address, "127.0.0.2");
+  EXPECT_EQ(now().configured["default"].address, start.address);
+  // The configuration now wants it where it is.
+  ASSERT_TRUE(change(update));
+  EXPECT_TRUE(told());
+  EXPECT_EQ(now().configured["default"].address, "127.0.0.2");
+
+  // What an operator deletes is still wanted, and what one creates is not.
+  ASSERT_TRUE(server.Create(Creation("other")).ok());
+  EXPECT_TRUE(told());
+  ASSERT_TRUE(server.Delete({.id = "default"}).ok());
+  EXPECT_TRUE(told());
+  EXPECT_EQ(now().configured.count("default"), 1);
+  EXPECT_EQ(now().configured.count("other"), 0);
+  ASSERT_TRUE(change(Creation("default")));
+  ASSERT_TRUE(change(ListenerDeletion{.id = "default"}));
+  EXPECT_TRUE(told());
+  EXPECT_EQ(now().configured.count("default"), 0);
+
+  server.DrainAndWait({});
+  EXPECT_TRUE(told());
+}
+
 TEST(ListenerRegistryTest, NoFigureOfTheTotalsGoesBack) {
   TestServer server(Workers(2));
   std::atomic<bool> stop{false};

@@ -11,11 +11,22 @@ namespace echod {
 PublishedListeners::PublishedListeners()
     : snapshot_(std::make_shared<Snapshot>()) {}
 
-void PublishedListeners::Show(ListenerInfo info, SharedStats stats) {
+void PublishedListeners::Show(ListenerInfo info, SharedStats stats,
+                              bool configured) {
   auto snapshot = Copy();
+  if (configured) {
+    snapshot->configured[info.id] = {.address = info.address,
+                                     .port = info.port};
+  }
   auto& shown = snapshot->shown[info.id];
   shown = std::make_shared<Shown>(
       Shown{.info = std::move(info), .stats = std::move(stats)});
+  Replace(std::move(snapshot));
+}
+
+void PublishedListeners::RemoveFromConfig(const std::string& id) {
+  auto snapshot = Copy();
+  snapshot->configured.erase(id);
   Replace(std::move(snapshot));
 }
 
@@ -65,13 +76,22 @@ ListenerInfo PublishedListeners::Describe(const Shown& shown) {
   return info;
 }
 
-std::vector<ListenerInfo> PublishedListeners::List() const {
+std::vector<ListenerInfo> PublishedListeners::Describe(
+    const Snapshot& snapshot) {
   std::vector<ListenerInfo> infos;
-  const auto snapshot = Read();
-  for (const auto& [id, shown] : snapshot->shown) {
+  for (const auto& [id, shown] : snapshot.shown) {
     infos.push_back(Describe(*shown));
   }
   return infos;
+}
+
+std::vector<ListenerInfo> PublishedListeners::List() const {
+  return Describe(*Read());
+}
+
+ListenerSnapshot PublishedListeners::ReadAll() const {
+  const auto snapshot = Read();
+  return {.listeners = Describe(*snapshot), .configured = snapshot->configured};
 }
 
 std::optional<ListenerInfo> PublishedListeners::Get(

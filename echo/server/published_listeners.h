@@ -33,8 +33,11 @@ class PublishedListeners {
   PublishedListeners(const PublishedListeners&) = delete;
   PublishedListeners& operator=(const PublishedListeners&) = delete;
 
-  // Shows the listener `info.id` like this.
-  void Show(ListenerInfo info, SharedStats stats);
+  // Shows the listener `info.id` like this. With `configured`, it is where the
+  // configuration wants it.
+  void Show(ListenerInfo info, SharedStats stats, bool configured = false);
+  // The configuration no longer names the listener.
+  void RemoveFromConfig(const std::string& id);
   // Shows it no longer; its counters are still read for the totals.
   void Hide(const std::string& id, ListenerHandle handle);
   // The counters of a hidden one are written no more: adds them to the sum of
@@ -44,6 +47,7 @@ class PublishedListeners {
   // By id.
   std::vector<ListenerInfo> List() const;
   std::optional<ListenerInfo> Get(const std::string& id) const;
+  ListenerSnapshot ReadAll() const;
   // Adds the counters. `stats.workers` has a place for each worker. Returns
   // whose counters `stats.listeners` has, by id.
   StatsById AddTo(Stats& stats) const;
@@ -61,10 +65,12 @@ class PublishedListeners {
   struct Snapshot {
     std::map<std::string, std::shared_ptr<const Shown>> shown;
     std::map<ListenerHandle, SharedStats> hidden;
+    std::map<std::string, ListenerPlace> configured;
     std::shared_ptr<const Sum> gone;
   };
 
   static ListenerInfo Describe(const Shown& shown);
+  static std::vector<ListenerInfo> Describe(const Snapshot& snapshot);
   std::shared_ptr<Snapshot> Copy() const;
   void Replace(std::shared_ptr<const Snapshot> snapshot);
   std::shared_ptr<const Snapshot> Read() const;

@@ -26,7 +26,9 @@
 #include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
+#include "src/proto/grpc/health/v1/health.pb.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/e2e/health_client.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/server_process.h"
@@ -433,6 +435,36 @@ TEST_F(ConfigReloadTest, ReloadsWhenAConfigMapChanges) {
   ASSERT_TRUE(WaitForReload(0));
   EXPECT_EQ(Reloads("failure"), 0);
   EXPECT_EQ(Listeners().size(), 2u);
+}
+
+// A reload moves what readiness expects together with the listener.
+TEST_F(ConfigReloadTest, ReadinessFollowsTheFile) {
+  using grpc::health::v1::HealthCheckResponse;
+  const std::string gone = "{name: gone, address: 127.0.0.1, port: 0}";
+  WriteListeners({kDefault, gone});
+  Start();
+  const std::string pinned = absl::StrCat("echod.listener/default:",
+                                          Listeners()["default"].bound_port());
+  HealthWatch readiness(*admin_, "readiness");
+  EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
+  WriteListeners({"{name: default, address: 127.0.0.2, port: 0}",
+                  "{name: added, address: 127.0.0.2, port: 0}"});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(Health(*admin_, "readiness"), HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health(*admin_, "echod.listener/added"),
+            HealthCheckResponse::SERVING);
+  EXPECT_EQ(Health(*admin_, "echod.listener/gone"),
+            HealthCheckResponse::UNKNOWN);
+  EXPECT_EQ(Health(*admin_, pinned), HealthCheckResponse::NOT_SERVING);
+
+  admin::v1::DeleteListenerRequest deletion;
+  deletion.set_name("listeners/added");
+  Listener ignored;
+  ASSERT_TRUE(admin_->Call(&Stub::DeleteListener, deletion, &ignored).ok());
+  // The first change since the start.
+  EXPECT_EQ(readiness.Next(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
 }
 
 }  // namespace

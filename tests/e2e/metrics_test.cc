@@ -24,8 +24,9 @@
 #include "echo/base/socket_address.h"
 #include "echod/admin/v1/admin.pb.h"
 #include "gtest/gtest.h"
-#include "src/proto/grpc/health/v1/health.grpc.pb.h"
+#include "src/proto/grpc/health/v1/health.pb.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/e2e/health_client.h"
 #include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
@@ -213,24 +214,25 @@ TEST(MetricsTest, HealthChangesWithThatOverGrpc) {
   const ServerProcess server(
       {"--http_address=127.0.0.1:0", "--drain_grace_period=1h"});
   AdminClient admin(server);
-  const auto stub = grpc::health::v1::Health::NewStub(admin.channel());
-  grpc::ClientContext context;
-  const auto watch =
-      stub->Watch(&context, grpc::health::v1::HealthCheckRequest());
-  HealthCheckResponse response;
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  EXPECT_TRUE(absl::StartsWith(Get(server, "/readyz"), "HTTP/1.1 200 "));
+  e2e::HealthWatch watch(admin, "");
+  ASSERT_EQ(watch.Next(), HealthCheckResponse::SERVING);
+  EXPECT_TRUE(absl::StartsWith(Get(server, "/healthz"), "HTTP/1.1 200 "));
+  EXPECT_EQ(Scrape(server).at("echod_ready"), 1);
 
-  server.Signal(SIGTERM);
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  const std::string ready = Get(server, "/readyz");
-  EXPECT_TRUE(absl::StartsWith(ready, "HTTP/1.1 503 ")) << ready;
-  EXPECT_TRUE(absl::EndsWith(ready, "\r\n\r\nechod is draining\n")) << ready;
+  admin::v1::Server drained;
+  ASSERT_TRUE(admin
+                  .Call(&AdminClient::Stub::DrainServer,
+                        admin::v1::DrainServerRequest(), &drained)
+                  .ok());
+  ASSERT_EQ(watch.Next(), HealthCheckResponse::NOT_SERVING);
+  for (const char* path : {"/healthz", "/readyz"}) {
+    const std::string answer = Get(server, path);
+    EXPECT_TRUE(absl::StartsWith(answer, "HTTP/1.1 503 ")) << answer;
+    EXPECT_TRUE(absl::EndsWith(answer, "\r\n\r\nechod is draining\n"))
+        << answer;
+  }
   EXPECT_TRUE(absl::StartsWith(Get(server, "/livez"), "HTTP/1.1 200 "));
   EXPECT_EQ(Scrape(server).at("echod_ready"), 0);
-  context.TryCancel();
 }
 
 TEST(MetricsTest, ADrainCanBeScrapedAndEndsDespiteHttpClients) {

@@ -13,8 +13,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "src/proto/grpc/health/v1/health.grpc.pb.h"
+#include "src/proto/grpc/health/v1/health.pb.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/e2e/health_client.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/server_process.h"
@@ -23,38 +24,12 @@
 namespace echod::e2e {
 namespace {
 
-using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using testing::Echoes;
 using testing::Eventually;
 using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
-
-// Watches the server's health on a stream.
-class HealthWatch {
- public:
-  HealthWatch(AdminClient& admin, const std::string& service)
-      : stub_(grpc::health::v1::Health::NewStub(admin.channel())) {
-    HealthCheckRequest request;
-    request.set_service(service);
-    context_.set_deadline(std::chrono::system_clock::now() +
-                          std::chrono::seconds(30));
-    reader_ = stub_->Watch(&context_, request);
-  }
-  ~HealthWatch() { context_.TryCancel(); }
-
-  HealthCheckResponse::ServingStatus Next() {
-    HealthCheckResponse response;
-    return reader_->Read(&response) ? response.status()
-                                    : HealthCheckResponse::UNKNOWN;
-  }
-
- private:
-  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReader<HealthCheckResponse>> reader_;
-};
 
 class SignalTest : public ::testing::TestWithParam<int> {};
 
