@@ -23,6 +23,11 @@
 namespace echod {
 namespace {
 
+bool IsEmpty(const PodDescription& pod) {
+  return pod.name.empty() && pod.namespace_name.empty() &&
+         pod.node_name.empty() && pod.ip.empty();
+}
+
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
 
@@ -64,6 +69,12 @@ admin::v1::Server AdminService::Describe(const ServerInfo& info) const {
   server.set_worker_count(info.worker_count);
   server.set_pid(getpid());
   server.set_hostname(description_.hostname);
+  if (const PodDescription& pod = description_.pod; !IsEmpty(pod)) {
+    server.mutable_pod()->set_name(pod.name);
+    server.mutable_pod()->set_namespace_(pod.namespace_name);
+    server.mutable_pod()->set_node_name(pod.node_name);
+    server.mutable_pod()->set_ip(pod.ip);
+  }
   server.set_log_level(ToProto(info.log_level.level));
   if (info.log_level.return_time.has_value()) {
     *server.mutable_log_level_return_time() =

@@ -33,10 +33,19 @@ struct ServerConfig {
   std::string running;                       // the text of a configuration file
 };
 
+// The Kubernetes pod that the process runs in. What is not known is empty.
+struct PodDescription {
+  std::string name;
+  std::string namespace_name;
+  std::string node_name;
+  std::string ip;
+};
+
 // What GetServer reports besides what the data plane knows.
 struct ServerDescription {
   std::string version;
   std::string hostname;
+  PodDescription pod;
   // Called on any thread; may be empty.
   std::function<ServerConfig()> config;
 };

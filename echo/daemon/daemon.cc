@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -20,6 +21,7 @@
 #include "echo/control/listener_control.h"
 #include "echo/control/reply.h"
 #include "echo/control/server_control.h"
+#include "echo/daemon/pod_description.h"
 
 namespace echod {
 namespace {
@@ -101,10 +103,13 @@ absl::Status Daemon::StartServer() {
 }
 
 absl::Status Daemon::StartAdmin() {
+  const PodEnvironment environment = ReadPodEnvironment(std::getenv);
+  for (const std::string& problem : environment.problems) LogWarning(problem);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
       {.address = config_.admin_address,
        .description = {.version = kVersion,
                        .hostname = Hostname(),
+                       .pod = environment.pod,
                        .config = [this] { return Config(); }},
        .listener = {.on_failed =
                         [this] {

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <future>
 #include <set>
 #include <string>
@@ -46,6 +47,35 @@ TEST(AdminTest, TellsWhatRuns) {
   EXPECT_EQ(info.config().at("max_line_bytes"), "1000");
   EXPECT_EQ(info.config().at("mode"), "line");
   EXPECT_GT(info.start_time().seconds(), 0);
+}
+
+TEST(AdminTest, ShowsThePodThatItRunsIn) {
+  const auto in_pod = [](const char* ip) {
+    return [ip] {
+      setenv("POD_NAME", "echod-7d4b9-x2x1z", 1);
+      setenv("POD_NAMESPACE", "production", 1);
+      setenv("NODE_NAME", "node-1.example.com", 1);
+      setenv("POD_IP", ip, 1);
+    };
+  };
+  const auto pod_of = [](const ServerProcess& server) {
+    admin::v1::Server info;
+    EXPECT_TRUE(
+        AdminClient(server)
+            .Call(&Stub::GetServer, admin::v1::GetServerRequest(), &info)
+            .ok());
+    return info.has_pod() ? info.pod().ShortDebugString() : "none";
+  };
+  EXPECT_EQ(pod_of(ServerProcess()), "none");
+  EXPECT_EQ(pod_of(ServerProcess(
+                ServerProcess::Options{.in_child = in_pod("10.244.0.7")})),
+            "name: \"echod-7d4b9-x2x1z\" namespace: \"production\" node_name: "
+            "\"node-1.example.com\" ip: \"10.244.0.7\"");
+  // What cannot be right is not shown, and does not keep echod from running.
+  EXPECT_EQ(pod_of(ServerProcess(
+                ServerProcess::Options{.in_child = in_pod("$(POD_IP)")})),
+            "name: \"echod-7d4b9-x2x1z\" namespace: \"production\" node_name: "
+            "\"node-1.example.com\"");
 }
 
 TEST(AdminTest, CountsExactly) {
