@@ -3,8 +3,10 @@
 
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -86,14 +88,24 @@ class Deployment:
     def get(self, *words):
         return json.loads(self.kubectl("get", *words, "--output=json"))
 
-    def create(self, replicas=2):
+    def create(self, replicas=None):
+        """Deploys so many replicas, or as many as the manifests say, and waits until
+        all are Ready. Returns what kubectl says."""
         run("kubectl", "create", "namespace", self.namespace)
         run("kubectl", "label", "namespace", self.namespace,
             "pod-security.kubernetes.io/enforce=restricted",
             "pod-security.kubernetes.io/warn=restricted")
-        output = self.kubectl("apply", "--kustomize", MANIFESTS)
-        self.scale(replicas)
-        self.settle(replicas)
+        if replicas is None:
+            output = self.kubectl("apply", "--kustomize", MANIFESTS)
+        else:
+            # An overlay names its base by a relative path.
+            with tempfile.TemporaryDirectory(dir=HERE, prefix=".overlay.") as folder:
+                pathlib.Path(folder, "kustomization.yaml").write_text(json.dumps({
+                    "resources": [os.path.relpath(MANIFESTS, folder)],
+                    "replicas": [{"name": "echod", "count": replicas}]}))
+                output = self.kubectl("apply", "--kustomize", folder)
+        wanted = self.get("deployment", "echod")["spec"]["replicas"]
+        self.settle(wanted)
         return output
 
     def rolled_out(self, seconds=60):
