@@ -17,7 +17,7 @@ readonly PACKAGES=(
   prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
-  python3 python3-yaml umoci
+  git python3 python3-yaml umoci
 )
 
 # Bazel 7 no longer includes these rules.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds the container image of echod with umoci: an OCI layout in a tarball.
 
-The build is reproducible: every timestamp in the image is the epoch, and every
-owner is numeric.
+The build is reproducible: the image was created when its commit was, every other
+timestamp is the epoch, and every owner is numeric.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -23,13 +24,35 @@ LABELS = {
     "description": "TCP echo server with a gRPC admin service",
     "licenses": "Apache-2.0",
 }
+# The project has no address on the Web. A Software Heritage identifier names the
+# source without one: its last part is the commit's hash. When there is an address,
+# this is the one place to change.
+SOURCE_URL = "swh:1:rev:{commit}"
+UNKNOWN = "unknown"
 
 
-def version_of(binary):
-    """Returns the output of --version, "echod 0.1.0"."""
+def what_it_says(binary):
+    """Returns {field: value} of --version, whose first line is "echod 0.1.0"."""
     answer = subprocess.run([os.path.abspath(binary), "--version"], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
-    return answer.split()[1]
+    first, *rest = answer.splitlines()
+    says = dict(line.split(": ", 1) for line in rest)
+    says["version"] = first.split()[1]
+    return says
+
+
+def annotations(says):
+    """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
+    stamped = "date" in says
+    fields = {**LABELS, "version": says["version"],
+              "revision": says["commit"] if stamped else UNKNOWN}
+    # The others have formats, which `unknown` is not in.
+    if stamped and says["date"] != UNKNOWN:
+        fields["created"] = says["date"]
+    if stamped and re.fullmatch("[0-9a-f]{40}", says["commit"]):
+        fields["source"] = SOURCE_URL.format(**says)
+    return {f"org.opencontainers.image.{name}": value
+            for name, value in sorted(fields.items())}
 
 
 def write_tar(path, entries):
@@ -55,22 +78,25 @@ def write_layer(path, binary, etc):
            for file in sorted(etc, key=lambda file: file.name)])
 
 
-def make_layout(umoci, layout, layer, tag, version):
+def make_layout(umoci, layout, layer, tag, fields):
     def run(*command):
         # An empty environment, so that the result does not depend on it.
         subprocess.run([umoci, *command], check=True, env={})
 
     image = f"--image={layout}:{tag}"
+    # umoci would take the present time.
+    created = fields.get("org.opencontainers.image.created", EPOCH)
     run("init", f"--layout={layout}")
     run("new", image)
-    run("raw", "add-layer", image, f"--history.created={EPOCH}",
+    run("raw", "add-layer", image, f"--history.created={created}",
         "--history.created_by=//deploy:image", str(layer))
     config = [f"--config.user={USER}", "--config.entrypoint=/echod",
               "--config.workingdir=/", "--config.stopsignal=SIGTERM"]
     config += [f"--config.exposedports={port}/tcp" for port in PORTS]
-    for name, value in {**LABELS, "version": version}.items():
-        config.append(f"--config.label=org.opencontainers.image.{name}={value}")
-    run("config", image, "--no-history", f"--created={EPOCH}", *config)
+    for name, value in fields.items():
+        config += [f"--config.label={name}={value}",
+                   f"--manifest.annotation={name}={value}"]
+    run("config", image, "--no-history", f"--created={created}", *config)
     # Blobs left over from intermediate steps.
     run("gc", f"--layout={layout}")
 
@@ -109,13 +135,15 @@ def main():
                         help="files that go into /etc")
     args = parser.parse_args()
 
-    version = version_of(args.binary)
-    tag = f"echod:{version}"
+    says = what_it_says(args.binary)
+    # The manifests of Kubernetes name the release that the commits lead to.
+    tag = f"echod:{says['version'].partition('-')[0]}"
     with tempfile.TemporaryDirectory() as scratch:
         layout = pathlib.Path(scratch, "layout")
         layer = pathlib.Path(scratch, "layer.tar")
         write_layer(layer, args.binary, args.etc)
-        make_layout(os.path.abspath(args.umoci), layout, layer, tag, version)
+        make_layout(os.path.abspath(args.umoci), layout, layer, tag,
+                    annotations(says))
         name_for_containerd(layout, tag)
         (layout / "manifest.json").write_text(docker_manifest(layout, tag))
         files = sorted(layout.rglob("*"))

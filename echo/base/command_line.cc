@@ -21,7 +21,6 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "echo/base/nearest_name.h"
-#include "echo/base/version.h"
 
 namespace echod {
 namespace {
@@ -149,7 +148,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(int argc, char** argv,
     if (name == "version") {
       return CommandLine{
           .result = CommandLineResult::kAnswer,
-          .answer = absl::StrCat(program.name, " ", kVersion, "\n")};
+          .answer = absl::StrCat(program.name, " ", program.version, "\n")};
     }
     std::optional<absl::string_view> value;
     if (equals != absl::string_view::npos) {

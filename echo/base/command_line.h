@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "echo/base/version.h"
 
 namespace echod {
 
@@ -49,6 +50,8 @@ struct ProgramSpec {
   // The program's flags are `more_flags`, and those absl flags that are defined
   // in this source file (a suffix of its path).
   absl::string_view flags_file;
+  // What --version prints after the name: a line, or several.
+  std::string version = kVersion;
   // The names of positional arguments, such as `host:port`. Empty: none.
   absl::string_view arguments;
   absl::string_view notes = "";  // shown at the end of --help

@@ -173,4 +173,9 @@ void FlushLog(absl::Duration patience) { Writer().Flush(patience); }
 
 std::int64_t DroppedLogLines() { return Writer().dropped(); }
 
+std::string SpdlogVersion() {
+  return absl::StrCat(SPDLOG_VER_MAJOR, ".", SPDLOG_VER_MINOR, ".",
+                      SPDLOG_VER_PATCH);
+}
+
 }  // namespace echod

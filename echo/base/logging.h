@@ -65,6 +65,9 @@ void FlushLog(absl::Duration patience);
 // error did not accept them.
 std::int64_t DroppedLogLines();
 
+// The version of spdlog, which the log is made with, such as 1.10.0.
+std::string SpdlogVersion();
+
 }  // namespace echod
 
 #endif  // ECHO_BASE_LOGGING_H_

@@ -268,4 +268,6 @@ std::optional<YamlNode> ReadYaml(absl::string_view text,
   return Reader(text, problems).Read();
 }
 
+std::string LibyamlVersion() { return yaml_get_version_string(); }
+
 }  // namespace echod

@@ -46,6 +46,9 @@ inline constexpr std::size_t kMostYamlNodes = 100'000;
 std::optional<YamlNode> ReadYaml(absl::string_view text,
                                  std::vector<ConfigProblem>& problems);
 
+// The version of the libyaml that is linked, such as 0.2.5.
+std::string LibyamlVersion();
+
 }  // namespace echod
 
 #endif  // ECHO_CONFIG_YAML_NODE_H_

@@ -16,7 +16,6 @@
 #include "echo/base/log_level.h"
 #include "echo/base/logging.h"
 #include "echo/base/named_values.h"
-#include "echo/base/version.h"
 #include "echo/config/running_config.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/reply.h"
@@ -107,7 +106,7 @@ absl::Status Daemon::StartAdmin() {
   for (const std::string& problem : environment.problems) LogWarning(problem);
   absl::StatusOr<std::unique_ptr<AdminServer>> admin = AdminServer::Start(
       {.address = config_.admin_address,
-       .description = {.version = kVersion,
+       .description = {.version = config_.version,
                        .hostname = Hostname(),
                        .pod = environment.pod,
                        .config = [this] { return Config(); }},
@@ -126,7 +125,7 @@ absl::Status Daemon::StartAdmin() {
 absl::Status Daemon::StartHttp() {
   auto metrics = MetricsServer::Start(
       {.address = config_.http_address,
-       .version = kVersion,
+       .version = config_.version,
        .on_failed =
            [this] {
              loop_->Post([this] { OnAdminFailed("the HTTP server failed"); });

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
 #include "echo/base/log_level.h"
+#include "echo/base/version.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 
@@ -36,6 +37,7 @@ struct DaemonConfig {
   bool check_config = false;
   bool watch_config = false;
   LogLevel log_level = LogLevel::kInfo;
+  std::string version = kVersion;            // what the server says it is
   std::map<std::string, std::string> flags;  // by name, for people
 };
 

@@ -21,6 +21,8 @@
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
 #include "echo/base/standard_streams.h"
+#include "echo/daemon/build_stamp.h"
+#include "echo/daemon/build_version.h"
 #include "echo/daemon/config_loader.h"
 #include "echo/daemon/daemon.h"
 #include "echo/daemon/flags.h"
@@ -95,8 +97,9 @@ int Main(int argc, char** argv) {
   if (!noted.ok()) return CannotRun(noted);
   SendLibraryLogsToLog();
   auto loader = std::make_unique<ConfigLoader>();
-  const absl::StatusOr<CommandLine> line =
-      ParseCommandLine(argc, argv, loader->spec());
+  ProgramSpec spec = loader->spec();
+  spec.version = VersionText(kBuildStamp);
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(argc, argv, spec);
   if (!line.ok()) return CannotRun(line.status());
   if (line->result == CommandLineResult::kAnswer) return Print(line->answer);
   loader->SetCommandLine(*line);
@@ -105,6 +108,7 @@ int Main(int argc, char** argv) {
   if (config->check_config) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
   }
+  config->version = BuildVersion(kBuildStamp);
   SetLogLevel(config->log_level);
   absl::StatusOr<std::map<std::string, ListenSocket>> inherited =
       TakeInheritedSockets();

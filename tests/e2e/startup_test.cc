@@ -272,6 +272,9 @@ TEST(StartupTest, AnswersHelpAndVersion) {
   const Finished version = RunEchod({"--version"});
   EXPECT_EQ(version.exit_status, 0);
   EXPECT_EQ(version.out.rfind("echod ", 0), 0u);
+  // A test that depended on the commit would run again for every commit.
+  EXPECT_NE(version.out.find("\ncommit: not recorded"), std::string::npos);
+  EXPECT_NE(version.out.find("\nlibevent: "), std::string::npos);
 }
 
 TEST(StartupTest, AllAddressesAreBothFamilies) {
