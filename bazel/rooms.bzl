@@ -22,9 +22,10 @@ ROOMS = {
     "admin/transport": ["echo/base", "echo/control", "echo/event", "echo/net"],
     "admin/http": ["admin/transport", "echo/base", "echo/control", "echo/event", "echo/net"],
     "admin/service": ["admin/transport", "echo/base", "echo/control", "echo/filter", "proto"],
+    "admin/client": ["echo/base"],
     "admin/server": ["admin/service", "admin/transport", "echo/base", "echo/control", "proto"],
     # The composition root.
-    "echo/daemon": ["admin/http", "admin/server", "admin/service", "echo/base", "echo/config", "echo/control", "echo/event", "echo/net", "echo/server"],
+    "echo/daemon": ["admin/client", "admin/http", "admin/server", "admin/service", "echo/base", "echo/config", "echo/control", "echo/event", "echo/net", "echo/server"],
     # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
     "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],

@@ -116,7 +116,8 @@ std::map<std::string, ProgramFlag> FlagsOf(const ProgramSpec& program) {
         .help = flag->Help(),
         .set =
             [flag](absl::string_view text) { return SetAbslFlag(*flag, text); },
-        .is_switch = flag->IsOfType<bool>(),
+        // Those that default to false are switches, whatever else they take.
+        .is_switch = flag->DefaultValue() == "false" || flag->IsOfType<bool>(),
         .is_list = flag->IsOfType<std::vector<std::string>>()};
   }
   for (const ProgramFlag& flag : program.more_flags) flags[flag.name] = flag;

@@ -259,7 +259,8 @@ class Parser {
 }  // namespace
 
 bool IsCommandLineOnly(absl::string_view flag) {
-  return flag == "config" || flag == "check_config";
+  return flag == "config" || flag == "check_config" || flag == "check_health" ||
+         flag == "check_health_service";
 }
 
 std::string FlagText(absl::string_view name, absl::string_view text) {

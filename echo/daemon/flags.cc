@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -17,7 +16,6 @@
 #include "echo/base/listen_address.h"
 #include "echo/base/log_level.h"
 #include "echo/base/named_values.h"
-#include "echo/base/socket_address.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_id.h"
 #include "echo/control/settings_table.h"
@@ -41,6 +39,30 @@ static std::string AbslUnparseFlag(LogLevel level) {
   return std::string(NameOf(kLogLevels, level));
 }
 
+// The value of --check_health.
+struct HealthAddress {
+  bool given = false;
+  std::string text;  // empty: that of the admin service
+};
+
+static bool AbslParseFlag(absl::string_view text, HealthAddress* address,
+                          std::string* error) {
+  *address = {.given = text != "false"};
+  if (text == "true" || text == "false") return true;
+  const absl::StatusOr<SocketAddress> parsed = SocketAddress::ParseListen(text);
+  if (!parsed.ok()) {
+    *error = std::string(parsed.status().message());
+    return false;
+  }
+  address->text = parsed->ToString();
+  return true;
+}
+
+static std::string AbslUnparseFlag(const HealthAddress& address) {
+  if (!address.text.empty()) return address.text;
+  return address.given ? "true" : "false";
+}
+
 }  // namespace echod
 
 ABSL_FLAG(
@@ -50,6 +72,14 @@ ABSL_FLAG(
 ABSL_FLAG(bool, check_config, false,
           "Checks the flags and the file of --config, says what is wrong, and "
           "exits: with 0 if nothing is, otherwise with 2. Default: false.");
+ABSL_FLAG(echod::HealthAddress, check_health, {},
+          "Asks the admin service of a running echod at this address, or at "
+          "--admin_address if there is none, for its health, prints a line, "
+          "and exits: with 0 if it is serving, 1 if it is not, and 2 if it "
+          "cannot be asked within three seconds. Default: false.");
+ABSL_FLAG(std::string, check_health_service, "",
+          "The service whose health --check_health asks for. Default: none, "
+          "the server as a whole.");
 ABSL_FLAG(bool, watch_config, false,
           "Reloads the file of --config whenever it changes, as SIGHUP does. "
           "Default: false.");
@@ -230,6 +260,18 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   config.check_config = absl::GetFlag(FLAGS_check_config);
   if (config.check_config && config.config_file.empty()) {
     return BadFlag("check_config", "name the file to check with --config");
+  }
+  const HealthAddress health = absl::GetFlag(FLAGS_check_health);
+  config.check_health_service = absl::GetFlag(FLAGS_check_health_service);
+  if (health.given) {
+    config.check_health =
+        health.text.empty() ? *admin : *SocketAddress::Parse(health.text);
+    if (config.check_health->port() == 0) {
+      return BadFlag("check_health",
+                     "port 0 is none; write the port of a running echod");
+    }
+  } else if (!config.check_health_service.empty()) {
+    return BadFlag("check_health_service", "it needs --check_health");
   }
   config.watch_config = absl::GetFlag(FLAGS_watch_config);
   if (config.watch_config && config.config_file.empty()) {

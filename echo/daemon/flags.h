@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "absl/time/time.h"
 #include "echo/base/command_line.h"
 #include "echo/base/log_level.h"
+#include "echo/base/socket_address.h"
 #include "echo/base/version.h"
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
@@ -35,6 +37,8 @@ struct DaemonConfig {
   std::string port_file;    // empty: none
   std::string config_file;  // empty: none
   bool check_config = false;
+  std::optional<SocketAddress> check_health;  // whom to ask, instead of serving
+  std::string check_health_service;           // empty: all
   bool watch_config = false;
   LogLevel log_level = LogLevel::kInfo;
   std::string version = kVersion;            // what the server says it is

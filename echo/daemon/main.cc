@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "admin/client/health_check.h"
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "echo/base/logging.h"
@@ -82,6 +83,22 @@ absl::Status PrepareDescriptors(int workers, bool http) {
                    " (--workers) and the rest"));
 }
 
+// Asks another echod for its health, and says what it answers; the exit status.
+int CheckHealth(const DaemonConfig& config) {
+  constexpr int kExitServing = 0;
+  constexpr int kExitNotServing = 1;
+  constexpr int kForGrpc = 32;
+  absl::Status enough = CheckDescriptors(kForGrpc, "--check_health");
+  if (!enough.ok()) return CannotRun(enough);
+  const absl::StatusOr<bool> serving =
+      AskHealth({.address = *config.check_health,
+                 .service = config.check_health_service});
+  if (!serving.ok()) return CannotRun(serving.status());
+  const int printed = Print(*serving ? "SERVING\n" : "NOT_SERVING\n");
+  if (printed != 0) return printed;
+  return *serving ? kExitServing : kExitNotServing;
+}
+
 int Main(int argc, char** argv) {
   const absl::Status noted = EndRequests::Note();
   // They have no meaning here, and by default they would kill the process.
@@ -108,6 +125,7 @@ int Main(int argc, char** argv) {
   if (config->check_config) {
     return Print(absl::StrCat(config->config_file, " is valid\n"));
   }
+  if (config->check_health.has_value()) return CheckHealth(*config);
   config->version = BuildVersion(kBuildStamp);
   SetLogLevel(config->log_level);
   absl::StatusOr<std::map<std::string, ListenSocket>> inherited =
