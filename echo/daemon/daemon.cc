@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -216,6 +217,9 @@ ServerConfig Daemon::Config() const {
 }
 
 void Daemon::OnReloaded(const DaemonConfig& config) {
+  std::set<std::string> ids;
+  for (const ListenerCreation& each : config.listeners) ids.insert(each.id);
+  loop_->Post([this, ids = std::move(ids)] { server_.KeepInConfig(ids); });
   bool new_level = false;
   {
     const MutexLock lock(flags_mutex_);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,11 @@ class EchoServer final : public ListenerControl,
   // loop runs. Once. On an error everything is undone: RESOURCE_EXHAUSTED if
   // the system refuses threads or loops, or an error of CreateListener.
   absl::Status Start();
+
+  // The configuration has been read anew, and names the listeners `ids`.
+  void KeepInConfig(const std::set<std::string>& ids) {
+    listeners_.KeepInConfig(ids);
+  }
 
   // Begins the drain that ends in `on_stopped`. False if one has begun before.
   bool BeginDrain(const DrainOptions& options);

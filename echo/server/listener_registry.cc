@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -355,6 +356,11 @@ std::int64_t ListenerRegistry::FirstGeneration(const std::string& id) const {
 
 void ListenerRegistry::NotifyChanged(std::shared_ptr<const void> hold) {
   if (callbacks_.on_changed) callbacks_.on_changed(std::move(hold));
+}
+
+void ListenerRegistry::KeepInConfig(const std::set<std::string>& ids) {
+  published_.KeepInConfig(ids);
+  NotifyAcceptingChanged();
 }
 
 void ListenerRegistry::NotifyAcceptingChanged() {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -91,6 +92,10 @@ class ListenerRegistry {
   void Delete(const ListenerDeletion& deletion, Reply<ListenerInfo> reply);
   void ChangeAll(std::vector<ListenerChange> changes,
                  Reply<std::vector<ListenerInfo>> reply);
+
+  // The configuration has been read anew, and names `ids`. Those that operators
+  // have deleted meanwhile, and that it no longer names, are not missed.
+  void KeepInConfig(const std::set<std::string>& ids);
 
   // From now on each change is refused with SERVER_DRAINING. Deletions that
   // have begun go on.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <iterator>
 #include <utility>
 
 namespace echod {
@@ -27,6 +28,17 @@ void PublishedListeners::Show(ListenerInfo info, SharedStats stats,
 void PublishedListeners::RemoveFromConfig(const std::string& id) {
   auto snapshot = Copy();
   snapshot->configured.erase(id);
+  Replace(std::move(snapshot));
+}
+
+void PublishedListeners::KeepInConfig(const std::set<std::string>& ids) {
+  auto snapshot = Copy();
+  auto& configured = snapshot->configured;
+  for (auto it = configured.begin(); it != configured.end();) {
+    const bool keep =
+        ids.count(it->first) > 0 || snapshot->shown.count(it->first) > 0;
+    it = keep ? std::next(it) : configured.erase(it);
+  }
   Replace(std::move(snapshot));
 }
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,8 @@ class PublishedListeners {
   void Show(ListenerInfo info, SharedStats stats, bool configured = false);
   // The configuration no longer names the listener.
   void RemoveFromConfig(const std::string& id);
+  // Of those that are not shown, the configuration names these only.
+  void KeepInConfig(const std::set<std::string>& ids);
   // Shows it no longer; its counters are still read for the totals.
   void Hide(const std::string& id, ListenerHandle handle);
   // The counters of a hidden one are written no more: adds them to the sum of

@@ -465,6 +465,14 @@ TEST_F(ConfigReloadTest, ReadinessFollowsTheFile) {
   EXPECT_EQ(readiness.Next(), HealthCheckResponse::NOT_SERVING);
   EXPECT_EQ(ReloadError(), "");
   EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
+
+  // What an operator has deleted is not missed once the file leaves it out,
+  // too.
+  ASSERT_TRUE(admin_->Call(&Stub::DeleteListener, deletion, &ignored).ok());
+  EXPECT_EQ(readiness.Next(), HealthCheckResponse::NOT_SERVING);
+  WriteListeners({"{name: default, address: 127.0.0.2, port: 0}"});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(readiness.Next(), HealthCheckResponse::SERVING);
 }
 
 }  // namespace
