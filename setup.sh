@@ -17,7 +17,7 @@ readonly PACKAGES=(
   prometheus-cpp-dev
   protobuf-compiler protobuf-compiler-grpc
   # The container image and the tests
-  git python3 python3-yaml umoci
+  git python3 python3-debian python3-yaml umoci
 )
 
 # Bazel 7 no longer includes these rules.
@@ -81,6 +81,8 @@ missing_parts() {
       echo "the development files of ${part} (as seen by pkg-config)"
   done
   python3 -c 'import yaml' 2>/dev/null || echo "the Python module yaml"
+  /usr/bin/python3 -c 'import debian.copyright' 2>/dev/null ||
+    echo "the Python module debian (for /usr/bin/python3)"
   for part in grpcpp/ext/{channelz_service_plugin,proto_server_reflection_plugin}.h; do
     [[ -e "/usr/include/${part}" ]] || echo "the header /usr/include/${part}"
   done

@@ -19,15 +19,20 @@ EPOCH = "1970-01-01T00:00:00Z"
 USER = "65532:65532"  # nonroot, in etc/passwd
 PORTS = ("8080", "9901", "9902")
 REPOSITORY = "docker.io/library/"  # what a name without a registry stands for
-LABELS = {
-    "title": "echod",
-    "description": "TCP echo server with a gRPC admin service",
-    "licenses": "Apache-2.0",
-}
 # The project has no address on the Web. A Software Heritage identifier names the
 # source without one: its last part is the commit's hash. When there is an address,
 # this is the one place to change.
 SOURCE_URL = "swh:1:rev:{commit}"
+DOCUMENTS = "usr/share/doc/echod/"
+# Where Trivy, Syft and other scanners look for the SBOM of a part of an image.
+SBOM = "var/lib/db/sbom/echod.spdx.json"
+LABELS = {
+    "title": "echod",
+    # In the image, since it is nowhere on the Web.
+    "documentation": f"file:///{DOCUMENTS}README.md",
+    "description": "TCP echo server with a gRPC admin service",
+    "licenses": "Apache-2.0",
+}
 UNKNOWN = "unknown"
 
 
@@ -69,13 +74,31 @@ def write_tar(path, entries):
                 tar.addfile(info, io.BytesIO(content))
 
 
-def write_layer(path, binary, etc):
-    """The only layer: the program and its user."""
-    write_tar(
-        path,
-        [("echod", 0o755, binary.read_bytes()), ("etc/", 0o755, None)]
-        + [(f"etc/{file.name}", 0o644, file.read_bytes())
-           for file in sorted(etc, key=lambda file: file.name)])
+def read_tar(path):
+    """{name: content} of the files in a tarball."""
+    with tarfile.open(path) as tar:
+        return {info.name: tar.extractfile(info).read() for info in tar}
+
+
+def root_of(args):
+    """{path in the image: content}: the program, its user, and what it is made of."""
+    root = {"echod": args.binary.read_bytes()}
+    for file in args.etc:
+        root[f"etc/{file.name}"] = file.read_bytes()
+    for file in args.doc:
+        root[f"{DOCUMENTS}{file.name}"] = file.read_bytes()
+    root[f"{DOCUMENTS}copyright"] = args.license.read_bytes()
+    root[SBOM] = args.sbom.read_bytes()
+    root.update(read_tar(args.licenses))
+    return root
+
+
+def write_root(path, root):
+    """Writes the only layer."""
+    folders = {f"{folder}/" for name in root
+               for folder in pathlib.PurePath(name).parents if folder.name}
+    write_tar(path, [(name, 0o755 if name in folders or name == "echod" else 0o644,
+                      root.get(name)) for name in sorted({*folders, *root})])
 
 
 def make_layout(umoci, layout, layer, tag, fields):
@@ -129,10 +152,20 @@ def docker_manifest(layout, tag):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("umoci", "binary", "output"):
-        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    for name, what in (
+            ("umoci", "the tool that writes the image"),
+            ("binary", "the program"),
+            ("license", "its license"),
+            ("sbom", "of build_sbom.py"),
+            ("licenses", "of build_sbom.py: a tarball"),
+            ("root", "output: the files in the image, a tarball"),
+            ("output", "output: the image")):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True,
+                            help=what)
     parser.add_argument("--etc", type=pathlib.Path, nargs="+", required=True,
                         help="files that go into /etc")
+    parser.add_argument("--doc", type=pathlib.Path, nargs="+", required=True,
+                        help=f"files that go into /{DOCUMENTS}")
     args = parser.parse_args()
 
     says = what_it_says(args.binary)
@@ -140,9 +173,8 @@ def main():
     tag = f"echod:{says['version'].partition('-')[0]}"
     with tempfile.TemporaryDirectory() as scratch:
         layout = pathlib.Path(scratch, "layout")
-        layer = pathlib.Path(scratch, "layer.tar")
-        write_layer(layer, args.binary, args.etc)
-        make_layout(os.path.abspath(args.umoci), layout, layer, tag,
+        write_root(args.root, root_of(args))
+        make_layout(os.path.abspath(args.umoci), layout, args.root, tag,
                     annotations(says))
         name_for_containerd(layout, tag)
         (layout / "manifest.json").write_text(docker_manifest(layout, tag))

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Checks the container image: image_test.py IMAGE_TAR BUILD_IMAGE UMOCI."""
+"""Checks the container image and its SBOM.
+
+Usage: image_test.py IMAGE_TAR BUILD_IMAGE UMOCI SBOM LINK_MAP
+"""
 
 import gzip
 import hashlib
@@ -14,7 +17,7 @@ import tarfile
 import tempfile
 import unittest
 
-IMAGE, BUILD_IMAGE, UMOCI = (os.path.abspath(arg) for arg in sys.argv[1:4])
+IMAGE, BUILD_IMAGE, UMOCI, SBOM, MAP = map(os.path.abspath, sys.argv[1:6])
 EPOCH = "1970-01-01T00:00:00Z"
 # The compressed size and the size on disk.
 MOST_PACKED_BYTES = 10_000_000
@@ -29,7 +32,8 @@ def members(tar_bytes):
                 for info in tar.getmembers()}
 
 
-class ImageTest(unittest.TestCase):
+class Image(unittest.TestCase):
+    """Reads the image."""
 
     @classmethod
     def setUpClass(cls):
@@ -83,6 +87,9 @@ class ImageTest(unittest.TestCase):
         return (says["commit"],
                 None if says["date"] == "unknown" else says["date"])
 
+
+class ImageTest(Image):
+
     def test_layout_holds_one_image_and_nothing_else(self):
         self.assertEqual(json.loads(self.file("oci-layout")),
                          {"imageLayoutVersion": "1.0.0"})
@@ -129,6 +136,7 @@ class ImageTest(unittest.TestCase):
         revision, created = self.stamp()
         expected = {
             "title": "echod",
+            "documentation": "file:///usr/share/doc/echod/README.md",
             "description": "TCP echo server with a gRPC admin service",
             "licenses": "Apache-2.0",
             "version": self.says()["version"],
@@ -142,10 +150,17 @@ class ImageTest(unittest.TestCase):
                                   for name, value in expected.items()})
 
     def test_files(self):
-        self.assertEqual(
-            {name: oct(info.mode) for name, (info, _) in self.files.items()},
-            {"echod": "0o755", "etc": "0o755", "etc/group": "0o644",
-             "etc/passwd": "0o644"})
+        modes = {name: oct(info.mode) for name, (info, _) in self.files.items()}
+        licenses = {name for name in modes if re.fullmatch(
+            "usr/share/(doc/[^/]+/copyright|common-licenses/[^/]+)", name)}
+        files = {"echod", "etc/group", "etc/passwd",
+                 "usr/share/doc/echod/README.md",
+                 "var/lib/db/sbom/echod.spdx.json", *licenses}
+        folders = {str(folder) for name in files
+                   for folder in pathlib.PurePath(name).parents} - {"."}
+        self.assertEqual(modes, {
+            **{name: "0o644" for name in files}, "echod": "0o755",
+            **{name: "0o755" for name in folders}})
         self.assertEqual(self.files["etc/passwd"][1],
                          b"nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")
         self.assertEqual(self.files["etc/group"][1], b"nonroot:x:65532:\n")
@@ -180,19 +195,130 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("author", self.config)
 
     def test_built_again_it_is_the_same(self):
-        etc = self.scratch / "etc"
-        etc.mkdir()
-        for name in ("passwd", "group"):
-            (etc / name).write_bytes(self.files[f"etc/{name}"][1])
+        for name, (info, content) in self.files.items():
+            if info.isfile():
+                path = self.scratch / "root" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        share = self.scratch / "root/usr/share"
+        licenses = self.scratch / "licenses.tar"
+        with tarfile.open(licenses, "w") as tar:
+            for path in sorted(share.glob("**/*"), reverse=True):
+                if path.is_file() and path.parent.name != "echod":
+                    tar.add(path, f"usr/share/{path.relative_to(share)}")
         again = self.scratch / "again.tar"
         # With another path, time, time zone, file order and file modes.
         self.echod.chmod(0o700)
         subprocess.run(
             [BUILD_IMAGE, f"--umoci={UMOCI}", f"--binary={self.echod}",
-             f"--output={again}", "--etc", etc / "passwd", etc / "group"],
+             f"--output={again}", f"--root={self.scratch / 'again_root.tar'}",
+             f"--license={share / 'doc/echod/copyright'}",
+             f"--sbom={SBOM}", f"--licenses={licenses}",
+             "--doc", share / "doc/echod/README.md",
+             "--etc", self.scratch / "root/etc/passwd",
+             self.scratch / "root/etc/group"],
             env={**os.environ, "TZ": "Asia/Tokyo"}, check=True)
         self.assertEqual(hashlib.sha256(again.read_bytes()).hexdigest(),
                          hashlib.sha256(self.archive).hexdigest())
+
+
+class SbomTest(Image):
+    """Structure; .ci/check_sbom has the validator of SPDX check the format."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sbom = json.loads(pathlib.Path(SBOM).read_text())
+        cls.packages = {each["name"]: each for each in cls.sbom["packages"]}
+
+    def related(self, kind):
+        """The names of what echod has this relationship with."""
+        names = {each["SPDXID"]: name for name, each in self.packages.items()}
+        return {names[each["relatedSpdxElement"]]
+                for each in self.sbom["relationships"]
+                if each["spdxElementId"] == "SPDXRef-echod" and
+                each["relationshipType"] == kind}
+
+    def test_the_image_has_it_too(self):
+        self.assertEqual(self.files["var/lib/db/sbom/echod.spdx.json"][1].decode(),
+                         pathlib.Path(SBOM).read_text())
+
+    def test_it_describes_this_program(self):
+        self.assertEqual(self.sbom["spdxVersion"], "SPDX-2.3")
+        says = self.says()
+        _, created = self.stamp()
+        self.assertEqual(self.sbom["creationInfo"]["created"], created or EPOCH)
+        echod = self.packages["echod"]
+        self.assertEqual(echod["versionInfo"], says["version"])
+        self.assertEqual(echod["sourceInfo"], f"commit {says['commit']}")
+        self.assertIn({"spdxElementId": "SPDXRef-DOCUMENT",
+                       "relationshipType": "DESCRIBES",
+                       "relatedSpdxElement": "SPDXRef-echod"},
+                      self.sbom["relationships"])
+
+    def test_every_archive_that_the_linker_took_something_from_is_listed(self):
+        # Another part of the map than build_sbom.py reads: the reasons for which
+        # members of archives were included, and the objects on the command line.
+        text = pathlib.Path(MAP).read_text(errors="replace")
+        reasons, _, rest = text.partition("\nDiscarded input sections\n")
+        files = set(re.findall(r"^(/[^(\n]+[.]a)\(", reasons, re.MULTILINE))
+        files |= set(re.findall(r"^LOAD (/.+[.]o)$", rest, re.MULTILINE))
+        self.assertGreater(len(files), 50)
+        found = subprocess.run(
+            ["dpkg-query", "--search", *map(os.path.normpath, files)], text=True,
+            stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        expected = {re.match("[^:,]+", line)[0] for line in found}
+        self.assertIn("libgrpc++-dev", expected)
+        self.assertEqual(expected, self.related("STATIC_LINK"))
+
+    def test_what_the_program_says_it_has_is_listed(self):
+        versions = {name: each["versionInfo"].split(":")[-1]
+                    for name, each in self.packages.items()}
+        says = self.says()
+        for library, package in {
+                "libevent": "libevent-dev", "gRPC": "libgrpc++-dev",
+                "protobuf": "libprotobuf-dev", "Abseil": "libabsl-dev",
+                "libyaml": "libyaml-dev", "spdlog": "libspdlog-dev"}.items():
+            self.assertTrue(versions[package].startswith(says[library]),
+                            f"{package} {versions[package]}, {says[library]}")
+
+    def test_libraries_of_headers_are_listed(self):
+        self.assertLessEqual({"libspdlog-dev", "libfmt-dev", "nlohmann-json3-dev",
+                              "prometheus-cpp-dev"}, self.related("CONTAINS"))
+        # Those of tests are not.
+        for name in self.packages:
+            self.assertNotRegex(name, "gtest|gmock|benchmark")
+
+    def test_packages_say_what_they_are(self):
+        defined = {each["licenseId"]
+                   for each in self.sbom["hasExtractedLicensingInfos"]}
+        for each in self.sbom["hasExtractedLicensingInfos"]:
+            self.assertTrue(each["extractedText"].strip(), each["licenseId"])
+        for name, each in self.packages.items():
+            self.assertTrue(each["versionInfo"], name)
+            self.assertTrue(each["licenseDeclared"], name)
+            self.assertLessEqual(
+                set(re.findall("LicenseRef-[A-Za-z0-9.-]+",
+                               each["licenseDeclared"])), defined, name)
+            [reference] = each["externalRefs"]
+            if name != "echod":
+                self.assertRegex(reference["referenceLocator"],
+                                 "^pkg:deb/debian/[^@]+@[^?]+[?]arch=[a-z0-9]+"
+                                 "&distro=debian(-[0-9]+)?$")
+                self.assertRegex(each["sourceInfo"], " [a-z0-9.+-]+ [0-9]")
+
+    def test_the_image_has_every_license(self):
+        texts = {name.split("/")[3]: content
+                 for name, (_, content) in self.files.items()
+                 if name.endswith("/copyright")}
+        self.assertEqual(set(texts), set(self.packages))
+        for package, text in texts.items():
+            for name in re.findall(rb"/usr/share/common-licenses/([A-Za-z0-9.+-]+)",
+                                   text):
+                name = name.decode().rstrip(".")
+                if os.path.exists(f"/usr/share/common-licenses/{name}"):
+                    self.assertIn(f"usr/share/common-licenses/{name}", self.files,
+                                  package)
 
 
 if __name__ == "__main__":

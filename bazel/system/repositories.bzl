@@ -2,6 +2,7 @@
 
 load("//bazel:oci.bzl", "umoci_repository")
 load(":abseil.bzl", "abseil_repository")
+load(":dpkg.bzl", "dpkg_repository")
 load(":protobuf.bzl", "grpc_repository", "protobuf_repository")
 load(":rules.bzl", "coverage_tools_stub", "rules_repository")
 load(":system_library.bzl", "static_libraries", "system_library")
@@ -66,6 +67,7 @@ def system_repositories():
     )
 
     umoci_repository(name = "umoci")
+    dpkg_repository(name = "dpkg")
 
     # Additional libraries for static_binary.
     static_libraries(
