@@ -20,6 +20,7 @@
 #include "absl/strings/strip.h"
 #include "echo/base/command_line.h"
 #include "echo/base/listen_address.h"
+#include "echo/base/named_values.h"
 #include "echo/base/nearest_name.h"
 #include "echo/base/unique_fd.h"
 #include "echo/config/yaml_node.h"
@@ -36,8 +37,8 @@ constexpr std::size_t kLongestName = 80;
 
 // The fields of a listener in the API that only echod sets.
 constexpr absl::string_view kOutputFields[] = {
-    "bound_port", "state",       "active_connections", "generation",
-    "source",     "create_time", "update_time",        "etag"};
+    "bound_port",  "active_connections", "generation", "source",
+    "create_time", "update_time",        "etag"};
 
 std::string Shortened(absl::string_view name) {
   if (name.size() <= kLongestName) return std::string(name);
@@ -139,6 +140,8 @@ class Parser {
       } else if (entry.name == "port") {
         port = &entry;
         if (CheckScalar(entry.value, path)) SetPort(entry, path, listener);
+      } else if (entry.name == kStateField) {
+        if (CheckScalar(entry.value, path)) SetState(entry, path, listener);
       } else {
         SetSetting(entry, path, listener);
       }
@@ -184,6 +187,19 @@ class Parser {
     listener.creation.port = port;
   }
 
+  void SetState(const YamlEntry& entry, const std::string& path,
+                ConfigListener& listener) {
+    const auto state =
+        ValueNamed(kListenerStates, FlagText(kStateField, entry.value.text));
+    if (!state.has_value()) {
+      Add(entry.value.mark, path,
+          absl::StrCat("it cannot be '", Shortened(entry.value.text),
+                       "'; choose ", JoinedWithOr(NamesIn(kListenerStates))));
+      return;
+    }
+    listener.creation.paused = *state == ListenerInfo::State::kPaused;
+  }
+
   void SetAddress(const YamlEntry& entry, const std::string& field,
                   ConfigListener& listener) {
     listener.creation.address = entry.value.text;
@@ -197,7 +213,8 @@ class Parser {
 
   void SetSetting(const YamlEntry& entry, const std::string& path,
                   ConfigListener& listener) {
-    std::vector<std::string> known = {"name", "address", "port"};
+    std::vector<std::string> known = {"name", "address", "port",
+                                      std::string(kStateField)};
     for (const Setting& setting : SettingsTable()) {
       if (setting.name != entry.name) {
         known.emplace_back(setting.name);
@@ -264,10 +281,10 @@ bool IsCommandLineOnly(absl::string_view flag) {
 }
 
 std::string FlagText(absl::string_view name, absl::string_view text) {
-  if (name != "mode" || !absl::ConsumePrefix(&text, "MODE_")) {
-    return std::string(text);
-  }
-  return absl::AsciiStrToLower(text);
+  const bool api =
+      (name == "mode" && absl::ConsumePrefix(&text, "MODE_")) ||
+      (name == kStateField && absl::ConsumePrefix(&text, "STATE_"));
+  return api ? absl::AsciiStrToLower(text) : std::string(text);
 }
 
 ConfigFile ParseConfigFile(absl::string_view text,

@@ -44,6 +44,9 @@ struct ConfigFile {
 // The field of the list of listeners.
 inline constexpr absl::string_view kListenersField = "listeners";
 
+// The field for whether a listener accepts.
+inline constexpr absl::string_view kStateField = "state";
+
 // The flag for a listener's address.
 inline constexpr absl::string_view kListenFlag = "listen";
 
@@ -58,8 +61,8 @@ ConfigFile ParseConfigFile(absl::string_view text,
                            const std::vector<std::string>& flag_names,
                            std::vector<ConfigProblem>& problems);
 
-// The text of a flag or setting as the command line takes it: the API's
-// MODE_RAW is raw there.
+// The text of a flag or field as the command line would take it: the API's
+// MODE_RAW is raw there, and STATE_PAUSED is paused.
 std::string FlagText(absl::string_view name, absl::string_view text);
 
 // Reads a file of no more than kMostYamlBytes. The status has a message for

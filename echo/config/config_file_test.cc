@@ -149,6 +149,12 @@ TEST(ConfigFileTest, SaysWhatIsWrongWithAListener) {
             "raw");
   EXPECT_TRUE(absl::StrContains(ListenerProblem("address: example.com"),
                                 "f:2:31: listeners[0].address: "));
+  EXPECT_EQ(ListenerProblem("state: asleep"),
+            "f:2:29: listeners[0].state: it cannot be 'asleep'; choose active "
+            "or paused");
+  EXPECT_EQ(ListenerProblem("state: draining"),
+            "f:2:29: listeners[0].state: it cannot be 'draining'; choose "
+            "active or paused");
   EXPECT_EQ(ListenerProblem("bound_port: 1"),
             "f:2:22: listeners[0].bound_port: only echod sets this field; "
             "leave it out");

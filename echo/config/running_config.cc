@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "echo/base/listen_address.h"
+#include "echo/base/named_values.h"
 #include "echo/config/config_file.h"
 #include "echo/control/settings_table.h"
 
@@ -94,6 +95,10 @@ std::string RunningConfigText(const std::map<std::string, std::string>& flags,
                     "\n    address: ", ValueText(listener.address), "\n");
     if (!IsUnixAddress(listener.address)) {
       absl::StrAppend(&list, "    port: ", listener.port, "\n");
+    }
+    if (listener.state != ListenerInfo::State::kActive) {
+      absl::StrAppend(&list, "    ", kStateField, ": ",
+                      NameOf(kListenerStates, listener.state), "\n");
     }
     for (const Setting& setting : SettingsTable()) {
       absl::StrAppend(&list, "    ", setting.name, ": ",

@@ -3,6 +3,7 @@
 #include "echo/config/running_config.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,15 @@ TEST(RunningConfigTest, IsReadAsTheSameListeners) {
   EXPECT_EQ(read[1].creation.settings, UnusualSettings());
   EXPECT_EQ(read[2].creation.address, "fe80::1%lo");
   EXPECT_EQ(read[3].creation.address, "unix:/run/a b.sock");
+}
+
+TEST(RunningConfigTest, APausedListenerIsReadAsPaused) {
+  ListenerInfo paused = Listener("a", "::", 0, {});
+  paused.state = ListenerInfo::State::kPaused;
+  const ConfigFile file = Reread({}, {paused, Listener("b", "::", 0, {})});
+  ASSERT_EQ(file.listeners->size(), 2u);
+  EXPECT_EQ((*file.listeners)[0].creation.paused, true);
+  EXPECT_EQ((*file.listeners)[1].creation.paused, std::nullopt);
 }
 
 TEST(RunningConfigTest, IsReadAsTheSameFlags) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "echo/base/logging.h"
+#include "echo/base/named_values.h"
 #include "echo/control/control_error.h"
 #include "echo/control/settings_table.h"
 
@@ -85,6 +86,10 @@ std::vector<AuditChange> ListenerChanges(const ListenerInfo& before,
   compare("port", absl::StrCat(before.port), absl::StrCat(after.port));
   compare("bound_port", absl::StrCat(before.bound_port),
           absl::StrCat(after.bound_port));
+  if (after.state != ListenerInfo::State::kDraining) {
+    compare("state", std::string(NameOf(kListenerStates, before.state)),
+            std::string(NameOf(kListenerStates, after.state)));
+  }
   for (const Setting& setting : SettingsTable()) {
     compare(setting.name, SettingText(setting, before.settings),
             SettingText(setting, after.settings));

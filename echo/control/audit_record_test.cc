@@ -49,12 +49,14 @@ TEST(AuditRecordTest, ListsWhatChangedBeforeAndAfter) {
   after.bound_port = 9090;
   after.settings.idle_timeout = absl::Seconds(90);
   after.generation = 2;
+  after.state = ListenerInfo::State::kPaused;
   AuditRecord record = Record();
   record.changes = ListenerChanges(before, after);
   const auto json = nlohmann::json::parse(AuditText(record, absl::OkStatus()));
   EXPECT_EQ(json["changes"], nlohmann::json::parse(R"({
                 "port": {"before": "8080", "after": "0"},
                 "bound_port": {"before": "0", "after": "9090"},
+                "state": {"before": "active", "after": "paused"},
                 "idle_timeout": {"before": "0", "after": "1m30s"}})"));
   EXPECT_TRUE(ListenerChanges(after, after).empty());
 }

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "echo/base/named_values.h"
 #include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
 #include "echo/control/settings_update.h"
@@ -38,6 +39,7 @@ struct ListenerCreation {
   std::string address;  // without brackets
   int port = 0;         // 0: chosen by the kernel
   ListenerSettings settings;
+  std::optional<bool> paused;  // unset: it accepts
   bool validate_only = false;  // check everything, and change nothing
 };
 
@@ -67,6 +69,7 @@ struct ListenerUpdate {
   std::optional<std::string> address;
   std::optional<int> port;
   SettingsUpdate settings;
+  std::optional<bool> paused;  // whether it accepts nothing
   // If not empty, the change is made only if the listener still has this etag.
   std::string etag;
   bool validate_only = false;  // check everything, and change nothing
@@ -116,6 +119,12 @@ struct ListenerSnapshot {
   std::map<std::string, ListenerPlace> configured;
 };
 
+// The names of the states that an operator chooses.
+inline constexpr NamedValue<ListenerInfo::State> kListenerStates[] = {
+    {ListenerInfo::State::kActive, "active"},
+    {ListenerInfo::State::kPaused, "paused"},
+};
+
 // A listener right before and after an update. Equal if none was made.
 struct AppliedUpdate {
   ListenerInfo before;
@@ -159,11 +168,12 @@ class ListenerControl {
                               Reply<ListenerInfo> reply) = 0;
 
   // Makes all of these changes, or none: each is prepared, which includes the
-  // sockets, before the first is applied. A change has to be possible beside
-  // the listeners as they are, so that none can take a port which another gives
-  // up. What is created or changed has the source CONFIG from then on. Answers
-  // once each change would have been answered, with what these answers are. The
-  // field of an error is the change that cannot be made, such as `changes[1]`.
+  // sockets, before the first is applied. One may take the address that another
+  // gives up, and then gets its socket with all who wait there; but not an
+  // address that only overlaps it. What is created or changed has the source
+  // CONFIG from then on. Answers once each change would have been answered,
+  // with what these answers are. The field of an error is the change that
+  // cannot be made, such as `changes[1]`.
   virtual void ChangeListeners(std::vector<ListenerChange> changes,
                                Reply<std::vector<ListenerInfo>> reply) = 0;
 };

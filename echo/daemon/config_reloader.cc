@@ -13,7 +13,6 @@
 #include <future>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -71,14 +70,19 @@ bool CanChange(const std::string& flag) {
                      [&](const Setting& each) { return each.name == flag; });
 }
 
-std::set<std::string> IdsOf(const DaemonConfig& config) {
-  std::set<std::string> ids;
-  for (const ListenerCreation& each : config.listeners) ids.insert(each.id);
-  return ids;
+// Null if there is none.
+const ListenerCreation* Find(const DaemonConfig& config,
+                             const std::string& id) {
+  const auto found =
+      std::find_if(config.listeners.begin(), config.listeners.end(),
+                   [&](const auto& each) { return each.id == id; });
+  return found == config.listeners.end() ? nullptr : &*found;
 }
 
 // The update that makes a listener what the file says, whatever it is.
+// `earlier` is what the file said before; null: nothing.
 ListenerUpdate UpdateTo(const ListenerCreation& wanted,
+                        const ListenerCreation* earlier,
                         const std::string& etag) {
   ListenerUpdate update;
   update.id = wanted.id;
@@ -91,15 +95,20 @@ ListenerUpdate UpdateTo(const ListenerCreation& wanted,
         },
         setting.kind);
   }
+  update.paused = wanted.paused;
+  if (!wanted.paused.has_value() && earlier != nullptr &&
+      earlier->paused.has_value()) {
+    update.paused = false;  // the default, as of any field that has gone
+  }
   update.etag = etag;
   return update;
 }
 
-// What to do with the listeners `now` for those of `wanted`. `owned` are the
-// ids that the file has named before.
+// What to do with the listeners `now` for those of `wanted`. `earlier` is what
+// the file said before.
 std::vector<ListenerChange> Difference(const Infos& now,
                                        const DaemonConfig& wanted,
-                                       const std::set<std::string>& owned) {
+                                       const DaemonConfig& earlier) {
   std::vector<ListenerChange> changes;
   for (const ListenerCreation& each : wanted.listeners) {
     const auto found = std::find_if(
@@ -108,12 +117,11 @@ std::vector<ListenerChange> Difference(const Infos& now,
     if (found == now.end()) {
       changes.emplace_back(each);
     } else {
-      changes.emplace_back(UpdateTo(each, found->etag));
+      changes.emplace_back(UpdateTo(each, Find(earlier, each.id), found->etag));
     }
   }
-  const std::set<std::string> named = IdsOf(wanted);
   for (const ListenerInfo& info : now) {
-    if (owned.count(info.id) == 0 || named.count(info.id) > 0 ||
+    if (Find(earlier, info.id) == nullptr || Find(wanted, info.id) != nullptr ||
         info.state == ListenerInfo::State::kDraining) {
       continue;
     }
@@ -283,7 +291,7 @@ absl::Status ConfigReloader::Thread::Apply(const DaemonConfig& wanted) {
     const absl::StatusOr<Infos> before = ListListeners();
     if (!before.ok()) return before.status();
     const std::vector<ListenerChange> changes =
-        Difference(*before, wanted, IdsOf(current_));
+        Difference(*before, wanted, current_);
     const absl::StatusOr<Infos> after = Change(changes);
     if (after.ok()) {
       LogChanges(changes, *before, *after);
@@ -356,14 +364,16 @@ absl::Status ConfigReloader::Thread::Explain(
       problem.field = each.field;
     }
   }
-  if (detail.reason == "ADDRESS_IN_USE") {
-    const int port = PortOf(changes[*index]);
+  const int port = PortOf(changes[*index]);
+  if (detail.reason == "ADDRESS_IN_USE" && port != 0) {
     for (const ListenerInfo& holder : before) {
       if (holder.bound_port != port || holder.id == id) continue;
-      absl::StrAppend(&problem.what, "; listener ", holder.id, " has port ",
-                      port,
-                      ": a reload cannot pass it on, so free it with one, and "
-                      "take it with the next");
+      absl::StrAppend(
+          &problem.what, "; listener ", holder.id, " has port ", port,
+          " on address ", holder.address,
+          ": to pass the port on, move or delete that listener in this file, "
+          "and write the same address here; or free the port with one reload, "
+          "and take it with the next");
     }
   }
   return absl::Status(error.code(), ProblemText(path(), problem));

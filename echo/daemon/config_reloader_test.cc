@@ -108,6 +108,31 @@ TEST_F(ConfigReloaderTest, AsksForTheDifference) {
   EXPECT_EQ(std::get<ListenerDeletion>(asked[2]).etag, "e2");
 }
 
+TEST_F(ConfigReloaderTest, AsksForThePauseThatTheFileSays) {
+  listeners_.infos["a"] = {.id = "a"};
+  std::optional<bool> paused;
+  listeners_.change_listeners = [&](const Changes& changes,
+                                    Reply<Infos> reply) {
+    paused = std::get<ListenerUpdate>(changes.at(0)).paused;
+    reply(Infos(changes.size()));
+  };
+  Start("listeners: [{name: a, port: 1}]");
+  Reload();
+  EXPECT_EQ(paused, std::nullopt) << "what an operator has chosen stays";
+  Write("listeners: [{name: a, port: 1, state: paused}]");
+  Reload();
+  EXPECT_EQ(paused, true);
+  Write("listeners: [{name: a, port: 1, state: STATE_ACTIVE}]");
+  Reload();
+  EXPECT_EQ(paused, false);
+  Write("listeners: [{name: a, port: 1, state: paused}]");
+  Reload();
+  // Without the field, the listener is what it is by default.
+  Write("listeners: [{name: a, port: 1}]");
+  Reload();
+  EXPECT_EQ(paused, false);
+}
+
 TEST_F(ConfigReloaderTest, RepeatsWhatOthersGetInTheWayOf) {
   int tries = 0;
   listeners_.change_listeners = [&](const Changes& changes,

@@ -139,7 +139,10 @@ absl::Status Daemon::StartHttp() {
 
 void Daemon::LogAddresses() const {
   for (const ListenerInfo& listener : server_.ListListeners()) {
-    LogInfo(absl::StrCat("listener ", listener.id, " accepts on ",
+    LogInfo(absl::StrCat("listener ", listener.id,
+                         listener.state == ListenerInfo::State::kPaused
+                             ? " is paused on "
+                             : " accepts on ",
                          listener.bound_address));
   }
   LogInfo(

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "echo/base/check.h"
 #include "echo/base/logging.h"
+#include "echo/base/resource_error.h"
 #include "echo/net/listen_socket.h"
 
 namespace echod {
@@ -94,6 +95,22 @@ void Acceptor::StopHandshakes() {
   } else {
     handshakes_ = echod::StopHandshakes(listening_.get());
   }
+}
+
+absl::StatusOr<ListenSocket> Acceptor::Duplicate() const {
+  ListenSocket duplicate;
+  duplicate.fd = UniqueFd(fcntl(listening_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!duplicate.fd.valid()) {
+    return ResourceError(
+        absl::StrCat("take over the socket on ", address_.ToString()), errno);
+  }
+  duplicate.address = address_;
+  return duplicate;
+}
+
+SocketFile Acceptor::PassOn() {
+  passed_on_ = true;
+  return std::move(file_);
 }
 
 Acceptor::Queue Acceptor::CheckQueue() {

@@ -4,6 +4,7 @@
 #define ECHO_NET_ACCEPTOR_H_
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/listen_address.h"
 #include "echo/base/socket_address.h"
@@ -72,6 +73,15 @@ class Acceptor {
 
   int fd() const { return listening_.get(); }
 
+  // A second descriptor of the socket, for an Acceptor that is to take it over;
+  // without the file of a Unix socket. RESOURCE_EXHAUSTED if none is left.
+  absl::StatusOr<ListenSocket> Duplicate() const;
+
+  // The duplicate gets the queue, with the file that this returns. To be
+  // destroyed in the same turn of the loop.
+  SocketFile PassOn();
+  bool passed_on() const { return passed_on_; }
+
   // Stops accepting, or goes on. While paused, the kernel still answers
   // handshakes, and new connections wait in its queue.
   void Pause();
@@ -125,6 +135,7 @@ class Acceptor {
   HandshakeStop handshakes_ = HandshakeStop::kNone;
   int failures_in_a_row_ = 0;
   bool paused_ = false;
+  bool passed_on_ = false;
   bool in_episode_ = false;  // from the first failure until the queue is empty
 };
 

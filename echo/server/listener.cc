@@ -40,6 +40,11 @@ bool InUse(const absl::Status& status) {
   return GetErrorDetail(status).reason == "ADDRESS_IN_USE";
 }
 
+ListenerInfo::State StateOf(const Listener::Plan& plan) {
+  return plan.paused ? ListenerInfo::State::kPaused
+                     : ListenerInfo::State::kActive;
+}
+
 absl::Status UnixPortError() {
   return InvalidFieldError(
       "port", "the path of a Unix socket has no port; leave it out");
@@ -74,21 +79,30 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
   return Plan{.settings = creation.settings,
               .address = *std::move(address),
               .new_socket = true,
+              .paused = creation.paused.value_or(false),
               .socket = {}};
 }
 
 absl::Status Listener::CheckSocket(const Plan& plan) {
-  if (!plan.new_socket) return absl::OkStatus();
+  if (!plan.new_socket || plan.giver != nullptr) return absl::OkStatus();
   return CheckListenAddress(plan.address, {});
 }
 
 absl::Status Listener::OpenSocket(Plan& plan) {
   if (!plan.new_socket || plan.socket.fd.valid()) return absl::OkStatus();
   absl::StatusOr<ListenSocket> socket =
-      OpenListenSocket(plan.address, plan.settings.backlog);
+      plan.giver != nullptr
+          ? plan.giver->acceptor_->Duplicate()
+          : OpenListenSocket(plan.address, plan.settings.backlog);
   if (!socket.ok()) return std::move(socket).status();
   plan.socket = *std::move(socket);
   return absl::OkStatus();
+}
+
+void Listener::TakeSocket(Plan& plan) {
+  if (plan.giver == nullptr) return;
+  plan.socket.file = plan.giver->acceptor_->PassOn();
+  listen(plan.socket.fd.get(), plan.settings.backlog);
 }
 
 Listener::Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
@@ -105,12 +119,13 @@ Listener::Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
       address_(plan.address),
       settings_(plan.settings),
       generation_(identity_.first_generation),
+      paused_(plan.paused),
       update_time_(create_time_),
       source_(identity_.source),
       acceptor_(NewAcceptor(std::move(plan.socket))) {}
 
 std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
-  return std::make_unique<Acceptor>(
+  auto acceptor = std::make_unique<Acceptor>(
       loop_, std::move(socket),
       Acceptor::Callbacks{
           .on_accept =
@@ -121,6 +136,8 @@ std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
           .on_accepted_all = [this] { callbacks_.on_accepted_all(); },
           .on_error = [this] { stats_->accept_errors.Add(1); }},
       Acceptor::Descriptors::kAllButTheLast, &group_);
+  if (paused_) acceptor->Pause();
+  return acceptor;
 }
 
 void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
@@ -174,6 +191,11 @@ ListenerInfo Listener::Describe() const {
   return info;
 }
 
+bool Listener::AcceptsOn(const ListenAddress& address) const {
+  return !stopped() && (address.is_unix() || address.port() != 0) &&
+         SameSocket(address, address_, bound_address());
+}
+
 absl::Status Listener::CheckEtag(const std::string& etag) const {
   if (etag.empty() || etag == Describe().etag) return absl::OkStatus();
   return ControlError(
@@ -199,6 +221,7 @@ absl::StatusOr<Listener::Plan> Listener::Prepare(
     const ListenerUpdate& update) const {
   if (absl::Status same = CheckEtag(update.etag); !same.ok()) return same;
   Plan plan;
+  plan.paused = update.paused.value_or(paused_);
   plan.settings = update.settings.ApplyTo(settings_);
   if (absl::Status valid = ValidateSettings(plan.settings); !valid.ok()) {
     return valid;
@@ -265,6 +288,7 @@ ListenerInfo Listener::Preview(const std::string& id, const Plan& plan) {
   info.port = plan.address.port();
   info.bound_port = plan.address.port();
   info.bound_address = plan.address.ToString();
+  info.state = StateOf(plan);
   info.source = ListenerInfo::Source::kRuntime;
   return info;
 }
@@ -274,18 +298,12 @@ ListenerInfo Listener::Preview(const Plan& plan) const {
   info.settings = plan.settings;
   info.address = plan.address.Host();
   info.port = plan.address.port();
+  info.state = StateOf(plan);
   if (plan.new_socket) {
     info.bound_port = plan.address.port();
     info.bound_address = plan.address.ToString();
     ++info.generation;
   }
-  return info;
-}
-
-ListenerInfo Listener::Preview(bool paused) const {
-  ListenerInfo info = Describe();
-  info.state =
-      paused ? ListenerInfo::State::kPaused : ListenerInfo::State::kActive;
   return info;
 }
 
@@ -307,6 +325,7 @@ void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   settings_ = plan.settings;
   address_ = plan.address;
   if (changed) MarkChanged();
+  SetPaused(plan.paused);
   if (plan.from_config) source_ = ListenerInfo::Source::kConfig;
   if (!plan.new_socket) {
     if (new_backlog) listen(acceptor_->fd(), settings_.backlog);
@@ -316,7 +335,6 @@ void Listener::Apply(Plan plan, absl::AnyInvocable<void()> done) {
   ++generation_;
   std::unique_ptr<Acceptor> old =
       std::exchange(acceptor_, NewAcceptor(std::move(plan.socket)));
-  if (paused_) acceptor_->Pause();
   const int old_port = old->address().port();
   Retire(std::move(old));
   WhenRetired(old_port, std::move(done));
@@ -337,7 +355,8 @@ void Listener::Stop(absl::AnyInvocable<void()> done) {
 }
 
 void Listener::Retire(std::unique_ptr<Acceptor> acceptor) {
-  if (acceptor->inherited()) return;  // the next process has its queue
+  // The next process, or another listener, has its queue.
+  if (acceptor->inherited() || acceptor->passed_on()) return;
   acceptor->Resume();  // for those who have connected while it was paused
   retiring_.push_back(std::make_unique<RetiringSocket>(
       loop_, clock_, std::move(acceptor),

@@ -62,7 +62,11 @@ class Listener {
     ListenAddress address;     // as configured; port 0: any
     bool new_socket = false;   // the address takes a new one
     bool from_config = false;  // the configuration file says so
-    ListenSocket socket;       // valid once it has been opened
+    bool paused = false;       // accept nothing
+    // Has the socket so far, and gives it up together with this change; null:
+    // the socket is a new one.
+    Listener* giver = nullptr;
+    ListenSocket socket;  // valid once it has been opened
   };
 
   // Returns the plan of a new listener, or the first error in `creation`.
@@ -76,8 +80,13 @@ class Listener {
   // Opens the new socket, if the plan needs one and has none.
   static absl::Status OpenSocket(Plan& plan);
 
-  // Accepts from now on. The socket of `plan` must be open. `loop`, `clock` and
-  // `group` outlive the listener.
+  // Takes the socket of `plan` from the listener that gives it, if one does,
+  // with its queue. That listener has to stop, or get the plan which gives the
+  // socket up, before the loop goes on. Cannot fail.
+  static void TakeSocket(Plan& plan);
+
+  // Accepts from now on, unless `plan` is paused; its socket must be open.
+  // `loop`, `clock` and `group` outlive the listener.
   Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
            Identity identity, Plan plan, std::shared_ptr<ListenerStats> stats,
            Callbacks callbacks);
@@ -105,6 +114,9 @@ class Listener {
 
   ListenerInfo Describe() const;
 
+  // Whether its socket is one that `address` stands for.
+  bool AcceptsOn(const ListenAddress& address) const;
+
   // FAILED_PRECONDITION if another process keeps the socket.
   absl::Status CheckCanClose() const;
 
@@ -123,9 +135,6 @@ class Listener {
   // its own way, an error that says so.
   absl::Status ExplainSocketError(absl::Status error, const Plan& plan) const;
 
-  // Returns how the listener would look after SetPaused.
-  ListenerInfo Preview(bool paused) const;
-
   // Returns how the listener would look after `plan`. A port that the kernel
   // has yet to choose is 0.
   ListenerInfo Preview(const Plan& plan) const;
@@ -137,9 +146,6 @@ class Listener {
   // new address accepts and the old one refuses: immediately, unless a socket
   // has to retire.
   void Apply(Plan plan, absl::AnyInvocable<void()> done);
-
-  // Pauses or resumes accepting. Not for a stopped listener.
-  void SetPaused(bool paused);
 
   // Stops accepting for good, and calls `done` once all its ports refuse:
   // immediately, if they do. If the listener is destroyed first, so is `done`,
@@ -169,6 +175,7 @@ class Listener {
   void Retire(std::unique_ptr<Acceptor> acceptor);
   void OnRetired(const RetiringSocket& retired, bool lost);
   bool Retires(std::optional<int> port) const;
+  void SetPaused(bool paused);
   void MarkChanged();
 
   // Constant after construction.
@@ -185,7 +192,7 @@ class Listener {
   ListenerSettings settings_;
   std::int64_t generation_;
   std::int64_t revision_ = 1;
-  bool paused_ = false;  // a new socket is, too
+  bool paused_;  // a new socket is, too
   absl::Time update_time_;
   ListenerInfo::Source source_;
   std::unique_ptr<Acceptor> acceptor_;  // null once stopped

@@ -2,6 +2,7 @@
 
 // Several changes to listeners as one.
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -46,12 +48,45 @@ struct ListenerRegistry::PreparedDeletion {
   PolicyDrains::Prepared drain;
 };
 
+std::vector<Listener*> ListenerRegistry::FindGivers(
+    const std::vector<ListenerChange>& changes) {
+  std::vector<Listener*> givers;
+  for (const ListenerChange& change : changes) {
+    const absl::StatusOr<Listener*> found = FindToChange(IdOf(change));
+    if (!found.ok()) continue;
+    bool leaves = std::holds_alternative<ListenerDeletion>(change);
+    if (const auto* update = std::get_if<ListenerUpdate>(&change)) {
+      const absl::StatusOr<Listener::Plan> plan = (*found)->Prepare(*update);
+      leaves = plan.ok() && plan->new_socket;
+    }
+    if (leaves) givers.push_back(*found);
+  }
+  return givers;
+}
+
+absl::Status ListenerRegistry::PrepareSocket(Listener::Plan& plan,
+                                             Preparation& preparation) {
+  if (plan.new_socket) {
+    std::vector<Listener*>& givers = preparation.givers;
+    const auto giver = std::find_if(
+        givers.begin(), givers.end(),
+        [&](const Listener* each) { return each->AcceptsOn(plan.address); });
+    if (giver != givers.end()) {
+      plan.giver = *giver;
+      givers.erase(giver);
+    }
+  }
+  return preparation.depth == Preparation::Depth::kOpen
+             ? Listener::OpenSocket(plan)
+             : Listener::CheckSocket(plan);
+}
+
 absl::StatusOr<ListenerRegistry::PreparedChange>
-ListenerRegistry::PrepareChange(const ListenerCreation& creation, Depth depth) {
+ListenerRegistry::PrepareChange(const ListenerCreation& creation,
+                                Preparation& preparation) {
   absl::StatusOr<Listener::Plan> plan = CheckCreation(creation);
   if (!plan.ok()) return std::move(plan).status();
-  absl::Status possible = depth == Depth::kOpen ? Listener::OpenSocket(*plan)
-                                                : Listener::CheckSocket(*plan);
+  absl::Status possible = PrepareSocket(*plan, preparation);
   if (!possible.ok()) return possible;
   Creation prepared;
   prepared.id_ = creation.id;
@@ -60,7 +95,8 @@ ListenerRegistry::PrepareChange(const ListenerCreation& creation, Depth depth) {
 }
 
 absl::StatusOr<ListenerRegistry::PreparedChange>
-ListenerRegistry::PrepareChange(const ListenerUpdate& update, Depth depth) {
+ListenerRegistry::PrepareChange(const ListenerUpdate& update,
+                                Preparation& preparation) {
   absl::StatusOr<Listener*> found = FindToChange(update.id);
   if (!found.ok()) return std::move(found).status();
   absl::StatusOr<Listener::Plan> plan = (*found)->Prepare(update);
@@ -68,8 +104,7 @@ ListenerRegistry::PrepareChange(const ListenerUpdate& update, Depth depth) {
   absl::StatusOr<PolicyDrains::Prepared> drain =
       drains_.Prepare(plan->new_socket ? update.drain : DrainPolicy());
   if (!drain.ok()) return std::move(drain).status();
-  absl::Status possible = depth == Depth::kOpen ? Listener::OpenSocket(*plan)
-                                                : Listener::CheckSocket(*plan);
+  absl::Status possible = PrepareSocket(*plan, preparation);
   if (!possible.ok()) {
     return (*found)->ExplainSocketError(std::move(possible), *plan);
   }
@@ -80,16 +115,25 @@ ListenerRegistry::PrepareChange(const ListenerUpdate& update, Depth depth) {
 
 absl::StatusOr<ListenerRegistry::PreparedChange>
 ListenerRegistry::PrepareChange(const ListenerDeletion& deletion,
-                                Depth /*depth*/) {
+                                Preparation& /*preparation*/) {
   absl::StatusOr<Listener*> found = FindToChange(deletion.id);
   if (!found.ok()) return std::move(found).status();
   if (absl::Status same = (*found)->CheckEtag(deletion.etag); !same.ok()) {
     return same;
   }
+  if (absl::Status can = (*found)->CheckCanClose(); !can.ok()) return can;
   absl::StatusOr<PolicyDrains::Prepared> drain =
       drains_.Prepare(deletion.drain);
   if (!drain.ok()) return std::move(drain).status();
   return PreparedDeletion{.listener = *found, .drain = *std::move(drain)};
+}
+
+void ListenerRegistry::TakeSocket(PreparedChange& change) {
+  if (auto* creation = std::get_if<Creation>(&change)) {
+    Listener::TakeSocket(creation->plan_);
+  } else if (auto* update = std::get_if<PreparedUpdate>(&change)) {
+    Listener::TakeSocket(update->plan);
+  }
 }
 
 void ListenerRegistry::Apply(Creation creation, Reply<ListenerInfo> reply) {
@@ -135,11 +179,13 @@ void ListenerRegistry::ChangeAll(std::vector<ListenerChange> changes,
   std::vector<PreparedChange> prepared;
   // No socket listens before all are known to be possible: a client that it had
   // taken in would be reset if a later change failed.
+  using Depth = Preparation::Depth;
   for (const Depth depth : {Depth::kCheck, Depth::kOpen}) {
     prepared.clear();
+    Preparation preparation = {.depth = depth, .givers = FindGivers(changes)};
     for (std::size_t i = 0; i < changes.size(); ++i) {
       absl::StatusOr<PreparedChange> next = std::visit(
-          [&](const auto& each) { return PrepareChange(each, depth); },
+          [&](const auto& each) { return PrepareChange(each, preparation); },
           changes[i]);
       if (!next.ok()) {
         prepared.clear();  // who gets the answer finds no port open
@@ -158,6 +204,8 @@ void ListenerRegistry::ChangeAll(std::vector<ListenerChange> changes,
         if (!failure->ok()) return reply(std::move(*failure));
         reply(std::move(*infos));
       });
+  // First of all, since whoever gives a socket up may be applied before.
+  for (PreparedChange& each : prepared) TakeSocket(each);
   for (std::size_t i = 0; i < prepared.size(); ++i) {
     Reply<ListenerInfo> part(
         [infos, failure, i, all](absl::StatusOr<ListenerInfo> info) {

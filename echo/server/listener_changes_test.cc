@@ -163,6 +163,39 @@ TEST(ListenerChangesTest, OneThatChangesNothingOnlyTakesOver) {
   EXPECT_TRUE(Change(server, {}).ok());
 }
 
+TEST(ListenerChangesTest, PauseAndResume) {
+  TestServer server;
+  ListenerCreation paused = Creation("new");
+  paused.paused = true;
+  ListenerUpdate pause = Update();
+  pause.paused = true;
+  pause.settings.Set(&ListenerSettings::max_connections, 7);
+  ASSERT_TRUE(Change(server, {paused, pause}).ok());
+  std::vector<TcpClient> waiting;
+  for (const std::string id : {"default", "new"}) {
+    EXPECT_EQ(server.control().GetListener(id)->state,
+              ListenerInfo::State::kPaused);
+    waiting.push_back(server.ConnectTo(id));
+    ASSERT_TRUE(waiting.back().Send("held\n"));
+  }
+  // A change that does not say leaves it so.
+  ListenerUpdate silent = Update();
+  silent.settings.Set(&ListenerSettings::max_connections, 8);
+  ASSERT_TRUE(Change(server, {silent}).ok());
+  EXPECT_EQ(server.control().GetListener("default")->state,
+            ListenerInfo::State::kPaused);
+  EXPECT_EQ(server.control().GetStats().total.accepted, 0);
+
+  ListenerUpdate resume = Update();
+  resume.paused = false;
+  ListenerUpdate resume_new = resume;
+  resume_new.id = "new";
+  const absl::StatusOr<Infos> resumed = Change(server, {resume, resume_new});
+  ASSERT_TRUE(resumed.ok()) << resumed.status();
+  EXPECT_EQ((*resumed)[0].state, ListenerInfo::State::kActive);
+  for (TcpClient& each : waiting) EXPECT_EQ(each.Read(14), "YOU SAID held\n");
+}
+
 TEST(ListenerChangesTest, AreRefusedWhileTheServerDrains) {
   TestServer server;
   TcpClient client = server.Connect();

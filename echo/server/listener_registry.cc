@@ -151,7 +151,10 @@ void ListenerRegistry::CreateAndReply(Creation creation,
                                       ListenerInfo::Source source,
                                       Reply<ListenerInfo> reply) {
   ListenerInfo info = ApplyCreate(std::move(creation), source);
-  LogInfo(absl::StrCat("created listener ", info.id, ", which accepts on ",
+  LogInfo(absl::StrCat("created listener ", info.id, ", which ",
+                       info.state == ListenerInfo::State::kPaused
+                           ? "is paused on "
+                           : "accepts on ",
                        info.bound_address));
   NotifyChanged(std::make_shared<PostAtEnd>(
       loop_, [info = std::move(info), reply = std::move(reply)]() mutable {
@@ -213,7 +216,7 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
   const bool from_config = plan.from_config;
   const bool new_settings = plan.settings != listener.settings();
   const std::int64_t generation = listener.generation() + (new_socket ? 1 : 0);
-  const std::string before = listener.bound_address().ToString();
+  const ListenerInfo before = listener.Describe();
   // Everything that takes part in the change holds this; the last one answers.
   auto info = std::make_shared<ListenerInfo>();
   std::shared_ptr<void> all_done = std::make_shared<PostAtEnd>(
@@ -244,9 +247,16 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
     }
   }
   if (new_socket) {
-    LogInfo(absl::StrCat("moving listener ", listener.id(), " from ", before,
-                         " to ", info->bound_address));
+    LogInfo(absl::StrCat("moving listener ", listener.id(), " from ",
+                         before.bound_address, " to ", info->bound_address));
     drains_.Run(drain, handle, generation, all_done);
+  }
+  if (info->state != before.state) {
+    LogInfo(absl::StrCat("listener ", listener.id(),
+                         info->state == ListenerInfo::State::kPaused
+                             ? " has paused on "
+                             : " accepts again on ",
+                         info->bound_address));
   }
   Publish(listener, from_config);
   if (new_socket) NotifyChanged(all_done);
@@ -254,23 +264,12 @@ void ListenerRegistry::ApplyUpdate(Listener& listener, Listener::Plan plan,
 
 void ListenerRegistry::Pause(const ListenerPause& pause,
                              Reply<ListenerInfo> reply) {
-  absl::StatusOr<Listener*> found = FindToChange(pause.id);
-  if (!found.ok()) return reply(std::move(found).status());
-  Listener& listener = **found;
-  if (absl::Status same = listener.CheckEtag(pause.etag); !same.ok()) {
-    return reply(std::move(same));
-  }
-  if (pause.validate_only) return reply(listener.Preview(pause.paused));
-  const ListenerInfo before = listener.Describe();
-  listener.SetPaused(pause.paused);
-  ListenerInfo info = listener.Describe();
-  if (info.state != before.state) {
-    LogInfo(absl::StrCat("listener ", info.id,
-                         pause.paused ? " has paused" : " accepts again",
-                         " on ", info.bound_address));
-    Publish(listener);
-  }
-  reply(std::move(info));
+  ListenerUpdate update;
+  update.id = pause.id;
+  update.paused = pause.paused;
+  update.etag = pause.etag;
+  update.validate_only = pause.validate_only;
+  Update(std::move(update), std::move(reply));
 }
 
 void ListenerRegistry::Delete(const ListenerDeletion& deletion,
@@ -310,7 +309,8 @@ void ListenerRegistry::ApplyDelete(Listener& listener,
     OnClosed(listener);
     NotifyChanged(all_done);
   });
-  Publish(listener);
+  // Unless it has closed by now, having no socket that retires.
+  if (!info->has_value()) Publish(listener);
 }
 
 void ListenerRegistry::Publish(const Listener& listener, bool configured) {

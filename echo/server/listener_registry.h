@@ -137,17 +137,29 @@ class ListenerRegistry {
   struct PreparedDeletion;
   using PreparedChange =
       std::variant<Creation, PreparedUpdate, PreparedDeletion>;
-  enum class Depth : std::uint8_t {
-    kCheck,  // as far as bind can tell; no client notices
-    kOpen,   // the sockets listen
+  struct Preparation {
+    enum class Depth : std::uint8_t {
+      kCheck,  // as far as bind can tell; no client notices
+      kOpen,   // the sockets listen
+    };
+    Depth depth;
+    // The listeners whose sockets no change has taken yet, of those that give
+    // theirs up.
+    std::vector<Listener*> givers;
   };
   absl::Status CheckTogether(const std::vector<ListenerChange>& changes) const;
+  // Those which the changes move or delete; all of them, if all are possible.
+  std::vector<Listener*> FindGivers(const std::vector<ListenerChange>& changes);
+  // Finds the socket of `plan`, or opens it.
+  static absl::Status PrepareSocket(Listener::Plan& plan,
+                                    Preparation& preparation);
   absl::StatusOr<PreparedChange> PrepareChange(const ListenerCreation& creation,
-                                               Depth depth);
+                                               Preparation& preparation);
   absl::StatusOr<PreparedChange> PrepareChange(const ListenerUpdate& update,
-                                               Depth depth);
+                                               Preparation& preparation);
   absl::StatusOr<PreparedChange> PrepareChange(const ListenerDeletion& deletion,
-                                               Depth depth);
+                                               Preparation& preparation);
+  static void TakeSocket(PreparedChange& change);
   void Apply(Creation creation, Reply<ListenerInfo> reply);
   void Apply(PreparedUpdate update, Reply<ListenerInfo> reply);
   void Apply(PreparedDeletion deletion, Reply<ListenerInfo> reply);

@@ -1,37 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reloads of the configuration file: by SIGHUP, and with --watch_config.
+// Reloads of the configuration file by SIGHUP: what they change.
 
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <csignal>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "echo/base/socket_address.h"
-#include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.pb.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/health_client.h"
+#include "tests/e2e/reloaded_server.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
-#include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -40,131 +28,10 @@ namespace {
 using admin::v1::Listener;
 using testing::Echoes;
 using testing::Eventually;
-using testing::ServerProcess;
 using testing::TcpClient;
 using Stub = AdminClient::Stub;
 
-constexpr char kDefault[] = "{name: default, address: 127.0.0.1, port: 0}";
-
-class ConfigReloadTest : public ::testing::Test {
- protected:
-  ConfigReloadTest() {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
-  }
-
-  static void WriteTo(const std::string& path, const std::string& text) {
-    std::ofstream(path) << text;
-  }
-  void Write(const std::string& text) { WriteTo(file_, text); }
-  // The configuration with these listeners.
-  void WriteListeners(const std::vector<std::string>& listeners) {
-    std::string text = "workers: 2\nlisteners:\n";
-    for (const std::string& each : listeners) {
-      absl::StrAppend(&text, "- ", each, "\n");
-    }
-    Write(text);
-  }
-
-  void Start(std::vector<std::string> more = {}) {
-    more.push_back(absl::StrCat("--config=", file_));
-    server_ = std::make_unique<ServerProcess>(ServerProcess::Options{
-        .flags = std::move(more), .with_listen = false, .in_child = [this] {
-          dup2(log_.get(), STDERR_FILENO);
-        }});
-    admin_ = std::make_unique<AdminClient>(*server_);
-  }
-
-  std::int64_t Reloads(const std::string& outcome) {
-    return admin_->Stats().config_reloads_total().at(outcome);
-  }
-  std::int64_t Reloads() { return Reloads("success") + Reloads("failure"); }
-  bool WaitForReload(std::int64_t before) {
-    return Eventually([&] { return Reloads() > before; });
-  }
-
-  admin::v1::Server Server() {
-    admin::v1::Server server;
-    admin_->Call(&Stub::GetServer, admin::v1::GetServerRequest(), &server);
-    return server;
-  }
-
-  // Sends a SIGHUP, and returns the outcome.
-  admin::v1::ConfigReload Reload() {
-    const std::int64_t before = Reloads();
-    server_->Signal(SIGHUP);
-    EXPECT_TRUE(WaitForReload(before));
-    return Server().last_config_reload();
-  }
-  // The error, with `f` for the file. Empty if it succeeded.
-  std::string ReloadError() {
-    const admin::v1::ConfigReload reload = Reload();
-    EXPECT_EQ(reload.succeeded(), reload.error().empty());
-    return absl::StrReplaceAll(reload.error(), {{file_, "f"}});
-  }
-
-  std::map<std::string, Listener> Listeners() {
-    admin::v1::ListListenersResponse list;
-    admin_->Call(&Stub::ListListeners, admin::v1::ListListenersRequest(),
-                 &list);
-    std::map<std::string, Listener> listeners;
-    for (const Listener& each : list.listeners()) {
-      listeners[each.name().substr(sizeof "listeners/" - 1)] = each;
-    }
-    return listeners;
-  }
-  // All that there is to know of the listeners.
-  std::vector<std::string> Seen() {
-    std::vector<std::string> seen;
-    for (const auto& [id, listener] : Listeners()) {
-      seen.push_back(listener.ShortDebugString());
-    }
-    return seen;
-  }
-
-  grpc::Status Create(const std::string& id) {
-    admin::v1::CreateListenerRequest request;
-    request.set_listener_id(id);
-    request.mutable_listener()->set_address("127.0.0.1");
-    request.mutable_listener()->set_port(0);
-    Listener ignored;
-    return admin_->Call(&Stub::CreateListener, request, &ignored);
-  }
-  grpc::Status SetMaxConnections(const std::string& id, std::int64_t most) {
-    admin::v1::UpdateListenerRequest request;
-    request.mutable_listener()->set_name(absl::StrCat("listeners/", id));
-    request.mutable_listener()->set_max_connections(most);
-    Listener ignored;
-    return admin_->Call(&Stub::UpdateListener, request, &ignored);
-  }
-
-  std::optional<TcpClient> ConnectTo(const std::string& id) {
-    return TcpClient::Connect(*SocketAddress::FromHost(
-        "127.0.0.1", static_cast<std::uint16_t>(Listeners()[id].bound_port())));
-  }
-
-  std::string Log() const {
-    std::string text;
-    char bytes[4096];
-    for (;;) {
-      const ssize_t count = pread(log_.get(), bytes, sizeof bytes,
-                                  static_cast<off_t>(text.size()));
-      if (count <= 0) return text;
-      text.append(bytes, static_cast<std::size_t>(count));
-    }
-  }
-  bool LogHas(const std::string& text) {
-    return Eventually([&] { return absl::StrContains(Log(), text); });
-  }
-
-  const std::string folder_ = absl::StrCat(
-      std::getenv("TEST_TMPDIR"), "/",
-      ::testing::UnitTest::GetInstance()->current_test_info()->name());
-  const std::string file_ = folder_ + "/echod.yaml";
-  const UniqueFd log_{memfd_create("log", MFD_CLOEXEC)};
-  std::unique_ptr<ServerProcess> server_;
-  std::unique_ptr<AdminClient> admin_;
-};
+class ConfigReloadTest : public ReloadedServerTest {};
 
 TEST_F(ConfigReloadTest, AppliesTheDifferenceAndAuditsIt) {
   WriteListeners({kDefault, "{name: gone, address: 127.0.0.1, port: 0}",
@@ -207,9 +74,10 @@ TEST_F(ConfigReloadTest, AppliesTheDifferenceAndAuditsIt) {
         R"("method":"DeleteListener","resource":"listeners/gone")"}) {
     EXPECT_TRUE(
         LogHas(absl::StrCat(R"(audit {"peer":"file:)", file_, "\",", line)))
-        << Log();
+        << log_.Text();
   }
-  EXPECT_FALSE(absl::StrContains(Log(), R"("resource":"listeners/same")"));
+  EXPECT_FALSE(
+      absl::StrContains(log_.Text(), R"("resource":"listeners/same")"));
 }
 
 TEST_F(ConfigReloadTest, ABadFileChangesNothingAndSaysSo) {
@@ -288,6 +156,58 @@ TEST_F(ConfigReloadTest, TheFileHoldsForTheListenersThatItNames) {
   EXPECT_EQ(Listeners().size(), 1u);
 }
 
+TEST_F(ConfigReloadTest, PausesAndResumes) {
+  constexpr char kPaused[] =
+      "{name: default, address: 127.0.0.1, port: 0, state: paused}";
+  WriteListeners({kPaused});
+  Start();
+  EXPECT_EQ(Listeners()["default"].state(), Listener::STATE_PAUSED);
+  std::optional<TcpClient> waits = ConnectTo("default");
+  ASSERT_TRUE(waits.has_value() && waits->Send("held\n"));
+  WriteListeners({kDefault});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(waits->Read(14), "YOU SAID held\n");
+  EXPECT_EQ(Listeners()["default"].state(), Listener::STATE_ACTIVE);
+  WriteListeners({kPaused});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(Listeners()["default"].state(), Listener::STATE_PAUSED);
+  EXPECT_TRUE(
+      LogHas(R"("changes":{"state":{"before":"active","after":"paused"}})"));
+}
+
+TEST_F(ConfigReloadTest, PassesPortsOn) {
+  WriteListeners({kDefault, "{name: other, address: 127.0.0.1, port: 0}"});
+  Start();
+  const int first = Listeners()["default"].bound_port();
+  const int second = Listeners()["other"].bound_port();
+  const auto on = [](const std::string& name, int port) {
+    return absl::StrCat("{name: ", name, ", address: 127.0.0.1, port: ", port,
+                        "}");
+  };
+  WriteListeners({on("default", second), on("other", first)});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(Listeners()["default"].bound_port(), second);
+  EXPECT_EQ(Listeners()["other"].bound_port(), first);
+  WriteListeners({on("default", first), on("new", second)});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(Listeners()["default"].bound_port(), first);
+  EXPECT_EQ(Listeners()["new"].bound_port(), second);
+  std::optional<TcpClient> client = ConnectTo("new");
+  EXPECT_TRUE(client.has_value() && Echoes(*client, "one"));
+
+  // Not to an address that overlaps it.
+  WriteListeners(
+      {absl::StrCat("{name: default, address: 0.0.0.0, port: ", second, "}")});
+  EXPECT_TRUE(absl::EndsWith(
+      ReloadError(),
+      absl::StrCat("; listener new has port ", second,
+                   " on address 127.0.0.1: to pass the port on, move or delete "
+                   "that listener in this file, and write the same address "
+                   "here; or free the port with one reload, and take it with "
+                   "the next")));
+  EXPECT_EQ(Listeners().size(), 2u);
+}
+
 TEST_F(ConfigReloadTest, FlagsThatCanChangeDo) {
   Write(absl::StrCat("log_level: info\nidle_timeout: 5m\nlisteners: [",
                      kDefault, "]\n"));
@@ -305,85 +225,6 @@ TEST_F(ConfigReloadTest, FlagsThatCanChangeDo) {
   }));
 }
 
-TEST_F(ConfigReloadTest, NoConnectionIsLostUnderLoad) {
-  WriteListeners({kDefault});
-  Start();
-  std::atomic<bool> stop = false;
-  std::atomic<int> lost = 0;
-  std::atomic<int> echoed = 0;
-  std::vector<std::thread> load;
-  for (int i = 0; i < 3; ++i) {
-    load.emplace_back([&] {
-      std::optional<TcpClient> living =
-          TcpClient::Connect(server_->echo_address());
-      if (!living.has_value()) ++lost;
-      while (!stop && living.has_value()) {
-        // New ones, too: the port may have moved since it was read.
-        std::optional<TcpClient> client =
-            TcpClient::Connect(server_->echo_address());
-        if (client.has_value() && !Echoes(*client, "new")) ++lost;
-        if (!Echoes(*living, "living")) ++lost;
-        ++echoed;
-      }
-    });
-  }
-  for (int i = 1; i <= 10; ++i) {
-    // It moves to and fro between two addresses.
-    WriteListeners(
-        {absl::StrCat("{name: default, address: 127.0.0.", 1 + i % 2,
-                      ", port: 0, backlog: ", 100 + i, "}"),
-         absl::StrCat("{name: other", i, ", address: 127.0.0.1, port: 0}")});
-    EXPECT_EQ(ReloadError(), "");
-    const int before = echoed;
-    EXPECT_TRUE(Eventually([&] { return echoed > before; }));
-  }
-  stop = true;
-  for (std::thread& each : load) each.join();
-  EXPECT_EQ(lost, 0);
-  EXPECT_EQ(Listeners()["default"].generation(), 11);
-}
-
-TEST_F(ConfigReloadTest, RacesWithUpdatesAndItself) {
-  WriteListeners({kDefault});
-  Start();
-  std::atomic<bool> stop = false;
-  std::thread operators([&] {
-    AdminClient admin(*server_);
-    for (int i = 1; !stop; ++i) {
-      admin::v1::UpdateListenerRequest update;
-      update.mutable_listener()->set_name("listeners/default");
-      update.mutable_listener()->set_max_connections(i % 100);
-      Listener ignored;
-      EXPECT_TRUE(admin.Call(&Stub::UpdateListener, update, &ignored).ok());
-      admin::v1::CreateListenerRequest create;
-      create.set_listener_id("contended");
-      create.mutable_listener()->set_address("127.0.0.1");
-      create.mutable_listener()->set_port(0);
-      admin.Call(&Stub::CreateListener, create, &ignored);
-      admin::v1::DeleteListenerRequest deletion;
-      deletion.set_name("listeners/contended");
-      admin.Call(&Stub::DeleteListener, deletion, &ignored);
-    }
-  });
-  for (int i = 0; i < 20; ++i) {
-    WriteListeners(
-        {absl::StrCat("{name: default, address: 127.0.0.1, port: 0, backlog: ",
-                      100 + i, "}"),
-         "{name: contended, address: 127.0.0.1, port: 0}"});
-    const std::int64_t before = Reloads();
-    // Several at once are one or two reloads.
-    for (int j = 0; j < 3; ++j) server_->Signal(SIGHUP);
-    EXPECT_TRUE(WaitForReload(before));
-  }
-  stop = true;
-  operators.join();
-  EXPECT_EQ(ReloadError(), "");
-  EXPECT_EQ(Listeners()["default"].max_connections(), 0);
-  EXPECT_EQ(Listeners()["default"].backlog(), 119);
-  EXPECT_EQ(Listeners().size(), 2u);
-  EXPECT_GT(Reloads("success"), 0);
-}
-
 TEST_F(ConfigReloadTest, WhileDrainingItFailsAndTheDrainGoesOn) {
   WriteListeners({kDefault});
   Start({"--drain_grace_period=1h"});
@@ -392,49 +233,6 @@ TEST_F(ConfigReloadTest, WhileDrainingItFailsAndTheDrainGoesOn) {
       [&] { return Server().state() == admin::v1::Server::STATE_DRAINING; }));
   EXPECT_TRUE(absl::StrContains(ReloadError(), "drain"));
   EXPECT_EQ(Server().state(), admin::v1::Server::STATE_DRAINING);
-}
-
-TEST_F(ConfigReloadTest, ReloadsWhenTheFileChanges) {
-  WriteListeners({kDefault});
-  Start({"--watch_config"});
-  WriteListeners({kDefault, "{name: second, address: 127.0.0.1, port: 0}"});
-  ASSERT_TRUE(WaitForReload(0));
-  EXPECT_EQ(Listeners().size(), 2u);
-  // Gone: nothing changes.
-  std::filesystem::remove(file_);
-  ASSERT_TRUE(WaitForReload(1));
-  EXPECT_EQ(Reloads("failure"), 1);
-  EXPECT_EQ(Listeners().size(), 2u);
-  // And there again, by a rename.
-  WriteTo(file_ + ".new",
-          absl::StrCat("workers: 2\nlisteners: [", kDefault, "]\n"));
-  std::filesystem::rename(file_ + ".new", file_);
-  ASSERT_TRUE(WaitForReload(2));
-  EXPECT_EQ(Reloads("failure"), 1);
-  EXPECT_EQ(Listeners().size(), 1u);
-}
-
-// As the kubelet does it: the file is a link into a folder which a link names
-// that is replaced.
-TEST_F(ConfigReloadTest, ReloadsWhenAConfigMapChanges) {
-  const auto publish = [&](const std::string& version,
-                           const std::string& listeners) {
-    std::filesystem::create_directory(folder_ + "/.." + version);
-    WriteTo(absl::StrCat(folder_, "/..", version, "/echod.yaml"),
-            absl::StrCat("workers: 2\nlisteners: [", listeners, "]\n"));
-    std::filesystem::create_symlink(".." + version, folder_ + "/..data_tmp");
-    std::filesystem::rename(folder_ + "/..data_tmp", folder_ + "/..data");
-  };
-  publish("2026_1", kDefault);
-  std::filesystem::create_symlink("..data/echod.yaml", file_);
-  Start({"--watch_config"});
-  publish(
-      "2026_2",
-      absl::StrCat(kDefault, ", {name: second, address: 127.0.0.1, port: 0}"));
-  std::filesystem::remove_all(folder_ + "/..2026_1");
-  ASSERT_TRUE(WaitForReload(0));
-  EXPECT_EQ(Reloads("failure"), 0);
-  EXPECT_EQ(Listeners().size(), 2u);
 }
 
 // A reload moves what readiness expects together with the listener.

@@ -176,6 +176,10 @@ listeners:
     update.mutable_listener()->set_max_line_bytes(99);
     ASSERT_TRUE(
         admin.Call(&AdminClient::Stub::UpdateListener, update, &ignored).ok());
+    admin::v1::PauseListenerRequest pause;
+    pause.set_name("listeners/kept");
+    ASSERT_TRUE(
+        admin.Call(&AdminClient::Stub::PauseListener, pause, &ignored).ok());
     wanted = Configured(admin);
     ASSERT_EQ(wanted.size(), 3u);
     dump = Described(admin).running_config();
