@@ -3,15 +3,18 @@
 #include "admin/service/connection_watch_stream.h"
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "admin/service/duration_conversion.h"
 #include "admin/service/proto_conversion.h"
 #include "admin/service/status_conversion.h"
 #include "echo/control/close_reason.h"
 #include "echo/control/connection_watch.h"
+#include "echo/control/control_error.h"
 #include "echo/control/reply.h"
 #include "echo/control/session_event.h"
 #include "echo/control/session_event_queue.h"
@@ -44,6 +47,32 @@ EventProto ToProto(const SessionEvent& event) {
     proto.set_close_reason(std::string(CloseReasonName(event.reason)));
   }
   return proto;
+}
+
+absl::Status ExhaustedError(const std::string& message, const char* reason) {
+  return ControlError(absl::StatusCode::kResourceExhausted, message,
+                      {.reason = reason, .field = "", .errno_name = ""});
+}
+
+absl::Status TooManyWatchesError() {
+  return ExhaustedError(
+      absl::StrCat("a client can have ", ConnectionWatches::kMostOfClient,
+                   " open WatchConnections streams, and all clients together ",
+                   ConnectionWatches::kMost,
+                   "; end one, or watch more with one filter"),
+      "TOO_MANY_WATCHES");
+}
+
+absl::Status FiltersTooLongError() {
+  return ExhaustedError(
+      absl::StrCat("the filters of a client's WatchConnections streams can "
+                   "have ",
+                   ConnectionWatches::kMostComparisonsOfClient,
+                   " comparisons together, and those of all clients ",
+                   ConnectionWatches::kMostComparisons,
+                   "; end a stream, or write a shorter filter and select among "
+                   "the events yourself"),
+      "WATCH_FILTERS_TOO_LONG");
 }
 
 EventProto Gap(std::int64_t missed) {
@@ -198,30 +227,43 @@ class ConnectionWatchStream final
   std::size_t next_ ABSL_GUARDED_BY(mutex_) = 0;  // of the batch's events
 };
 
-std::shared_ptr<const void> ConnectionWatches::TakePlace(
-    const std::string& client) {
+absl::StatusOr<std::shared_ptr<const void>> ConnectionWatches::TakePlace(
+    const Options& options) {
+  const std::string& client = options.client;
+  const int comparisons = options.comparisons;
   const MutexLock lock(places_->mutex);
-  std::size_t& of_client = places_->by_client[client];
-  if (of_client >= kMostOfClient || places_->all >= kMost) {
-    if (of_client == 0) places_->by_client.erase(client);
-    return nullptr;
+  const auto found = places_->by_client.find(client);
+  const Use before = found == places_->by_client.end() ? Use() : found->second;
+  if (before.watches >= kMostOfClient || places_->all.watches >= kMost) {
+    return TooManyWatchesError();
   }
-  ++of_client;
-  ++places_->all;
-  return {places_.get(), [places = places_, client](const void* /*place*/) {
-            const MutexLock relock(places->mutex);
-            --places->all;
-            const auto found = places->by_client.find(client);
-            if (--found->second == 0) places->by_client.erase(found);
-          }};
+  if (before.comparisons + comparisons > kMostComparisonsOfClient ||
+      places_->all.comparisons + comparisons > kMostComparisons) {
+    return FiltersTooLongError();
+  }
+  places_->by_client[client] = {
+      .watches = before.watches + 1,
+      .comparisons = before.comparisons + comparisons};
+  ++places_->all.watches;
+  places_->all.comparisons += comparisons;
+  return std::shared_ptr<const void>(
+      places_.get(),
+      [places = places_, client, comparisons](const void* /*place*/) {
+        const MutexLock relock(places->mutex);
+        --places->all.watches;
+        places->all.comparisons -= comparisons;
+        const auto mine = places->by_client.find(client);
+        mine->second.comparisons -= comparisons;
+        if (--mine->second.watches == 0) places->by_client.erase(mine);
+      });
 }
 
-grpc::ServerWriteReactor<EventProto>* ConnectionWatches::Start(
+absl::StatusOr<grpc::ServerWriteReactor<EventProto>*> ConnectionWatches::Start(
     Options options) {
-  std::shared_ptr<const void> place = TakePlace(options.client);
-  if (place == nullptr) return nullptr;
+  absl::StatusOr<std::shared_ptr<const void>> place = TakePlace(options);
+  if (!place.ok()) return std::move(place).status();
   auto stream = std::make_shared<ConnectionWatchStream>(
-      *this, std::move(options), std::move(place));
+      *this, std::move(options), *std::move(place));
   bool stopped = false;
   {
     const MutexLock lock(mutex_);

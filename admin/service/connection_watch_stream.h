@@ -29,10 +29,15 @@ class ConnectionWatches {
  public:
   static constexpr std::size_t kMostOfClient = 4;
   static constexpr std::size_t kMost = 16;
+  // Of the filters of open streams, together. Each event on a worker evaluates
+  // all filters.
+  static constexpr int kMostComparisonsOfClient = 128;
+  static constexpr int kMostComparisons = 256;
 
   struct Options {
     std::string client;
     std::shared_ptr<const ConnectionPredicate> filter;  // null: every event
+    int comparisons = 0;                                // of the filter
     bool pauses = false;
   };
 
@@ -40,9 +45,11 @@ class ConnectionWatches {
   ConnectionWatches(ConnectionControl& connections, AnswerThread& answers)
       : connections_(connections), answers_(answers) {}
 
-  // Returns a new stream, for gRPC to run; null if there are too many. It
-  // destroys itself when gRPC is done with it.
-  grpc::ServerWriteReactor<admin::v1::ConnectionEvent>* Start(Options options);
+  // Returns a new stream, for gRPC to run, which destroys itself when gRPC is
+  // done with it. RESOURCE_EXHAUSTED with the reason TOO_MANY_WATCHES or
+  // WATCH_FILTERS_TOO_LONG.
+  absl::StatusOr<grpc::ServerWriteReactor<admin::v1::ConnectionEvent>*> Start(
+      Options options);
 
   // Ends all streams with OK after what has happened until now, and so every
   // stream that is started later.
@@ -51,14 +58,18 @@ class ConnectionWatches {
  private:
   friend class ConnectionWatchStream;
 
+  struct Use {
+    std::size_t watches = 0;
+    int comparisons = 0;
+  };
   // Counts one watch of a client while it is held, which is as long as the data
   // plane knows the watch.
   struct Places {
     Mutex mutex;
-    std::map<std::string, std::size_t> by_client ABSL_GUARDED_BY(mutex);
-    std::size_t all ABSL_GUARDED_BY(mutex) = 0;
+    std::map<std::string, Use> by_client ABSL_GUARDED_BY(mutex);
+    Use all ABSL_GUARDED_BY(mutex);
   };
-  std::shared_ptr<const void> TakePlace(const std::string& client);
+  absl::StatusOr<std::shared_ptr<const void>> TakePlace(const Options& options);
   void Remove(const std::shared_ptr<ConnectionWatchStream>& stream);
 
   ConnectionControl& connections_;

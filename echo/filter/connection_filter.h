@@ -29,6 +29,9 @@ class ConnectionFilter final : public ConnectionPredicate {
                MonotonicTime now) const override;
   int cost() const override { return cost_; }
 
+  // How many comparisons Matches makes at most.
+  int comparisons() const { return static_cast<int>(steps_.size()); }
+
   // The filter in a canonical form: texts that differ only in spaces, quotes
   // and superfluous parentheses have the same.
   const std::string& text() const { return text_; }

@@ -78,6 +78,14 @@ std::unique_ptr<AdminClient::Stub> SlowStub(const ServerProcess& server) {
       server.admin_address(), grpc::InsecureChannelCredentials(), arguments));
 }
 
+// A client with a connection of its own.
+std::unique_ptr<AdminClient::Stub> OwnStub(const ServerProcess& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return admin::v1::AdminService::NewStub(grpc::CreateCustomChannel(
+      server.admin_address(), grpc::InsecureChannelCredentials(), arguments));
+}
+
 WatchConnectionsRequest Filter(const std::string& filter) {
   WatchConnectionsRequest request;
   request.set_filter(filter);
@@ -164,6 +172,48 @@ TEST(WatchConnectionsTest, ThereAreOnlySoMany) {
     next->Finish();
     return false;
   }));
+}
+
+// OK if the watch sends an event of a connection that receives some bytes.
+grpc::Status Outcome(const ServerProcess& server, Watch& watch) {
+  TcpClient client = server.Connect();
+  EXPECT_TRUE(Echoes(client, "one"));
+  client.FinishSending();
+  return watch.Next().has_value() ? grpc::Status::OK : watch.Finish();
+}
+grpc::Status Outcome(const ServerProcess& server, AdminClient::Stub& stub,
+                     const std::string& filter) {
+  Watch watch(stub, Filter(filter));
+  return Outcome(server, watch);
+}
+
+TEST(WatchConnectionsTest, TheirFiltersAreBoundedTogether) {
+  const ServerProcess server;
+  const auto comparisons = [](int count) {
+    std::string filter = "bytes_received > 1";
+    for (int i = 1; i < count; ++i) filter += " OR bytes_sent > 1";
+    return Filter(filter);
+  };
+  const auto first = OwnStub(server);
+  const auto second = OwnStub(server);
+  const auto third = OwnStub(server);
+  std::vector<std::unique_ptr<Watch>> watches;
+  for (AdminClient::Stub* const client : {first.get(), second.get()}) {
+    for (int i = 0; i < 2; ++i) {
+      watches.push_back(std::make_unique<Watch>(*client, comparisons(64)));
+      EXPECT_TRUE(Outcome(server, *watches.back()).ok());
+    }
+    // A client has its share, and without a filter there is nothing to share.
+    const grpc::Status refused = Outcome(server, *client, "bytes_sent > 1");
+    EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(Reason(refused), "WATCH_FILTERS_TOO_LONG");
+    EXPECT_TRUE(Outcome(server, *client, "").ok());
+  }
+  EXPECT_EQ(Reason(Outcome(server, *third, "bytes_sent > 1")),
+            "WATCH_FILTERS_TOO_LONG");
+  watches.pop_back();
+  EXPECT_TRUE(Eventually(
+      [&] { return Outcome(server, *third, "bytes_sent > 1").ok(); }));
 }
 
 TEST(WatchConnectionsTest, EndsWithTheDrainAfterTheLastEvent) {
