@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "echo/server/model.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "echo/base/clock.h"
+#include "echo/base/socket_address.h"
+#include "echo/control/connection_control.h"
+#include "echo/control/connection_info.h"
+#include "echo/control/stats.h"
+#include "gtest/gtest.h"
+#include "tests/support/eventually.h"
+
+namespace echod {
+namespace {
+
+using testing::Eventually;
+using testing::TcpClient;
+using End = TcpClient::End;
+
+// The ports of the sockets that listen on this machine.
+std::set<int> ListeningPorts() {
+  constexpr absl::string_view kListen = "0A";
+  std::set<int> ports;
+  std::ifstream table("/proc/net/tcp");
+  std::string line;
+  std::getline(table, line);  // the header
+  while (std::getline(table, line)) {
+    std::istringstream fields(line);
+    std::string slot;
+    std::string local;
+    std::string remote;
+    std::string state;
+    fields >> slot >> local >> remote >> state;
+    int port = 0;
+    if (state == kListen &&
+        absl::SimpleHexAtoi(local.substr(local.find(':') + 1), &port)) {
+      ports.insert(port);
+    }
+  }
+  return ports;
+}
+
+// The paths of the Unix sockets that listen on this machine.
+std::set<std::string> ListeningPaths() {
+  constexpr absl::string_view kAccepts = "00010000";
+  std::set<std::string> paths;
+  std::ifstream table("/proc/net/unix");
+  std::string line;
+  std::getline(table, line);  // the header
+  while (std::getline(table, line)) {
+    std::istringstream fields(line);
+    std::string address;
+    std::string count;
+    std::string protocol;
+    std::string flags;
+    std::string type;
+    std::string state;
+    std::string inode;
+    std::string path;
+    fields >> address >> count >> protocol >> flags >> type >> state >> inode >>
+        path;
+    if (flags == kAccepts && std::filesystem::exists(path)) paths.insert(path);
+  }
+  return paths;
+}
+
+class SelectionFilter final : public ConnectionPredicate {
+ public:
+  explicit SelectionFilter(Model::Selection selection)
+      : selection_(std::move(selection)) {}
+
+  bool Matches(const ConnectionFields& connection,
+               MonotonicTime /*now*/) const override {
+    return selection_.Has(connection.number(), connection.listener_id(),
+                          connection.bytes_received());
+  }
+  int cost() const override { return 3; }
+
+ private:
+  const Model::Selection selection_;
+};
+
+}  // namespace
+
+bool Model::Selection::Has(std::uint64_t number, const std::string& of,
+                           std::int64_t received) const {
+  return (listener.empty() || of == listener) && received >= least_received &&
+         (!even || number % 2 == 0);
+}
+
+std::shared_ptr<const ConnectionPredicate> Model::Selection::AsFilter() const {
+  return std::make_shared<SelectionFilter>(*this);
+}
+
+Model::Model() : folder_("/tmp/echod_model_XXXXXX") {
+  EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+}
+
+Model::~Model() { std::filesystem::remove_all(folder_); }
+
+std::string Model::HostOf(int place) const {
+  if (!IsUnix(place)) return "127.0.0.1";
+  return absl::StrCat("unix:", folder_, "/", place);
+}
+
+std::optional<TcpClient> Model::ConnectTo(int place) const {
+  if (IsUnix(place)) {
+    return TcpClient::ConnectTo(absl::StrCat(folder_, "/", place));
+  }
+  return TcpClient::Connect(
+      *SocketAddress::FromHost("127.0.0.1", static_cast<std::uint16_t>(place)));
+}
+
+std::set<int> Model::ListeningPlaces() const {
+  std::set<int> places = ListeningPorts();
+  const std::set<std::string> paths = ListeningPaths();
+  for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
+       ++path) {
+    if (paths.count(absl::StrCat(folder_, "/", path)) > 0) places.insert(path);
+  }
+  return places;
+}
+
+bool Model::IsTaken(int place) const {
+  return std::any_of(
+      listeners.begin(), listeners.end(),
+      [place](const auto& each) { return each.second.place == place; });
+}
+
+std::int64_t Model::OpenOf(const std::string& id) const {
+  return std::count_if(
+      connections.begin(), connections.end(), [&](const auto& each) {
+        return each.second.listener == id && each.second.life == lives.at(id);
+      });
+}
+
+std::vector<std::int64_t> Model::EarlierGenerationsOf(const std::string& id,
+                                                      std::int64_t now) const {
+  std::set<std::int64_t> earlier;
+  for (const auto& [number, each] : connections) {
+    if (each.listener == id && each.life == lives.at(id) &&
+        each.generation < now) {
+      earlier.insert(each.generation);
+    }
+  }
+  return {earlier.begin(), earlier.end()};
+}
+
+std::vector<std::uint64_t> Model::Select(const Selection& selection) const {
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, each] : connections) {
+    if (selection.Has(number, each.listener, each.bytes_received)) {
+      numbers.push_back(number);
+    }
+  }
+  return numbers;
+}
+
+End Model::EndByReset(bool is_unix) {
+  return is_unix ? End::kEof : End::kReset;
+}
+
+void Model::ExpectWaitingAccepted(const std::string& id, Listener& listener) {
+  for (TcpClient& client : std::exchange(listener.waiting, {})) {
+    ExpectAccepted(id, listener, std::move(client));
+  }
+}
+
+void Model::ExpectAccepted(const std::string& id, const Listener& listener,
+                           TcpClient client) {
+  if (listener.settings.max_connections > 0 &&
+      OpenOf(id) >= listener.settings.max_connections) {
+    EXPECT_EQ(client.WaitForEnd(), EndByReset(IsUnix(listener.place)));
+    return;
+  }
+  connections.emplace(++accepted,
+                      Connection{.client = std::move(client),
+                                 .listener = id,
+                                 .life = lives[id],
+                                 .generation = listener.generation,
+                                 .mode = listener.settings.mode,
+                                 .is_unix = IsUnix(listener.place)});
+}
+
+void Model::ExpectDrained(TestServer& server, const DrainPolicy& drain,
+                          const std::string& id, std::int64_t generation) {
+  if (drain.mode == DrainPolicy::Mode::kKeep) return;
+  std::vector<std::uint64_t> drained;
+  for (const auto& [number, each] : connections) {
+    if (each.listener == id && each.life == lives[id] &&
+        each.generation < generation) {
+      drained.push_back(number);
+    }
+  }
+  for (const std::uint64_t number : drained) {
+    Connection& each = connections.at(number);
+    // Who has just connected can still send a request.
+    if (drain.mode == DrainPolicy::Mode::kGraceful &&
+        each.bytes_received == 0) {
+      ExpectEcho(each);
+    }
+    ExpectEnd(
+        server, number,
+        drain.mode == DrainPolicy::Mode::kReset ? End::kReset : End::kEof);
+  }
+}
+
+void Model::ExpectEnd(TestServer& server, std::uint64_t number,
+                      std::optional<End> end) {
+  const auto found = connections.find(number);
+  ASSERT_TRUE(found != connections.end());
+  if (end == End::kReset) end = EndByReset(found->second.is_unix);
+  if (end.has_value()) {
+    EXPECT_EQ(found->second.client.WaitForEnd(), *end);
+  }
+  connections.erase(found);  // closes the client's side
+  EXPECT_TRUE(Eventually([&] {
+    return server.Get(number).status().code() == absl::StatusCode::kNotFound;
+  }));
+}
+
+void Model::ExpectEcho(Connection& connection) {
+  constexpr absl::string_view kLine = "hello\n";
+  const std::string answer =
+      absl::StrCat(connection.mode == EchoMode::kRaw ? "" : "YOU SAID ", kLine);
+  ASSERT_TRUE(connection.client.Send(kLine));
+  ASSERT_EQ(connection.client.Read(answer.size()), answer);
+  connection.bytes_received += static_cast<std::int64_t>(kLine.size());
+}
+
+void Model::Compare(TestServer& server) {
+  // So that those who have just connected are accepted.
+  for (auto& [number, each] : connections) ExpectEcho(each);
+  const std::vector<ListenerInfo> infos = server.control().ListListeners();
+  ASSERT_EQ(infos.size(), listeners.size());
+  std::set<int> places;
+  auto model = listeners.begin();
+  for (const ListenerInfo& each : infos) {
+    const Listener& listener = model->second;
+    EXPECT_EQ(each.active_connections, OpenOf(each.id));
+    EXPECT_EQ(each.id, model->first);
+    EXPECT_EQ(each.address, HostOf(listener.place));
+    EXPECT_EQ(each.bound_port, PortOf(listener.place));
+    EXPECT_EQ(each.settings, listener.settings);
+    EXPECT_EQ(each.generation, listener.generation);
+    EXPECT_EQ(each.draining_generations,
+              EarlierGenerationsOf(each.id, listener.generation));
+    EXPECT_EQ(each.etag, listener.etag);
+    EXPECT_EQ(each.state, listener.paused ? ListenerInfo::State::kPaused
+                                          : ListenerInfo::State::kActive);
+    places.insert(listener.place);
+    ++model;
+  }
+  EXPECT_EQ(ListeningPlaces(), places);
+
+  const absl::StatusOr<ConnectionPage> page = server.List({.limit = 1000});
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->connections.size(), connections.size());
+  auto connection = connections.begin();
+  for (const ConnectionInfo& each : page->connections) {
+    EXPECT_EQ(each.number, connection->first);
+    EXPECT_EQ(each.listener_id, connection->second.listener);
+    EXPECT_EQ(each.listener_generation, connection->second.generation);
+    EXPECT_EQ(each.bytes_received, connection->second.bytes_received);
+    ++connection;
+  }
+  const Counters total = server.control().GetStats().total;
+  EXPECT_EQ(total.accepted, accepted);
+  EXPECT_EQ(total.active, std::ssize(connections));
+}
+
+}  // namespace echod
