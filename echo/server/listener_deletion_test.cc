@@ -379,6 +379,11 @@ TEST(ListenerDeletionTest, ConnectionsInTheQueueAreAcceptedAndDrained) {
         }));
   });
   EXPECT_TRUE(deleted.get_future().get().ok());
+  // Those who send something soon get their echo.
+  for (std::size_t i = 0; i < clients.size(); i += 2) {
+    EXPECT_TRUE(Echoes(clients[i], "first"));
+  }
+  server.clock().Advance(absl::Seconds(2));
   for (TcpClient& client : clients) {
     EXPECT_EQ(client.WaitForEnd(), End::kEof);
     client.FinishSending();

@@ -161,6 +161,11 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   bool ended() const { return state_ == ConnectionState::kEnded; }
   void Move(ConnectionEvent event) { state_ = Next(state_, event); }
   void BeginDraining(CloseReason reason, MonotonicTime deadline);
+  // A drain begins, and nothing has come yet: lets a connection that is young
+  // answer what is under way.
+  void AwaitRequest();
+  // What the end waits for has not come.
+  void OnPeerDeadline();
   // Takes every step that is possible now.
   void Proceed();
   void Flush(ConnectionEvent event, CloseReason reason);
@@ -213,8 +218,8 @@ class Connection final : private EchoState, public DeadlineWheel::Entry {
   MonotonicTime hard_deadline_ = MonotonicTime::max();  // for CutOff
   CloseReason cut_off_reason_ = CloseReason::kDrainDeadline;
   bool put_off_ = false;  // the hard deadline, once
-  MonotonicTime delivery_deadline_ = MonotonicTime::max();  // for CheckDelivery
-  std::int64_t confirmed_seen_ = 0;                         // at the last look
+  MonotonicTime peer_deadline_ = MonotonicTime::max();  // for OnPeerDeadline
+  std::int64_t confirmed_seen_ = 0;                     // at the last look
   MonotonicTime stall_from_;  // the peer has taken nothing since
   MonotonicTime retry_at_ = MonotonicTime::max();  // after a shortage
   Shortage read_shortage_;

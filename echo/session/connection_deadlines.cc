@@ -43,8 +43,8 @@ void Connection::OnDeadline() {
     Retry();
   } else if (hard_deadline_ <= now) {
     OnHardDeadline(now);
-  } else if (delivery_deadline_ <= now) {
-    CheckDelivery();
+  } else if (peer_deadline_ <= now) {
+    OnPeerDeadline();
   } else if (std::min(StallDeadline(), IdleDeadline()) <= now) {
     OnTimeout(now);
   } else if (AgeDeadline() <= now) {
@@ -115,8 +115,8 @@ void Connection::ScheduleDeadline() {
 }
 
 MonotonicTime Connection::NextDeadline() const {
-  return std::min({hard_deadline_, delivery_deadline_, retry_at_,
-                   IdleDeadline(), StallDeadline(), AgeDeadline()});
+  return std::min({hard_deadline_, peer_deadline_, retry_at_, IdleDeadline(),
+                   StallDeadline(), AgeDeadline()});
 }
 
 // Nor do the timeouts apply while a shortage of memory keeps the server from

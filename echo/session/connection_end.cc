@@ -12,6 +12,9 @@
 namespace echod {
 namespace {
 
+// What a connection is given from its begin for the client's first request.
+constexpr std::chrono::seconds kFirstRequestGrace{1};
+
 // How long kLingering may last.
 constexpr std::chrono::seconds kLinger{2};
 
@@ -35,10 +38,30 @@ void Connection::BeginDraining(CloseReason reason, MonotonicTime deadline) {
   if (state_ == ConnectionState::kOpen) {
     reason_ = reason;
     drain_target_ = bytes_received_ + transport_->UnreadBytes();
+    if (drain_target_ == 0 && reason == CloseReason::kDrained) AwaitRequest();
   }
   Move(ConnectionEvent::kDrain);
   ScheduleDeadline();
   Proceed();
+}
+
+void Connection::AwaitRequest() {
+  // The client has just connected, to a server that accepted: what it sends
+  // is under way.
+  const MonotonicTime until = created_ + kFirstRequestGrace;
+  if (until <= context().clock().MonotonicNow()) return;
+  drain_target_ = 1;
+  peer_deadline_ = until;
+}
+
+void Connection::OnPeerDeadline() {
+  if (HasSentFin(state_)) return CheckDelivery();
+  peer_deadline_ = MonotonicTime::max();
+  if (state_ == ConnectionState::kDraining) {
+    drain_target_ = bytes_received_ + transport_->UnreadBytes();
+    Proceed();
+  }
+  ScheduleDeadline();
 }
 
 void Connection::CutOffAt(MonotonicTime deadline, CloseReason reason) {
@@ -83,6 +106,7 @@ void Connection::Proceed() {
 void Connection::Flush(ConnectionEvent event, CloseReason reason) {
   Move(event);
   reason_ = reason;
+  peer_deadline_ = MonotonicTime::max();
   // What came after the last answer is not answered any more.
   stats().bytes_buffered.Add(-static_cast<std::int64_t>(held_.size()));
   std::string().swap(held_);
@@ -108,11 +132,11 @@ void Connection::CheckDelivery() {
       End(CloseReason::kPeerReset, /*reset=*/true);
       return;
     }
-    delivery_deadline_ = now + kDeliveryPoll;
+    peer_deadline_ = now + kDeliveryPoll;
   } else if (state_ != ConnectionState::kLingering) {
     Move(ConnectionEvent::kConfirmed);
-    delivery_deadline_ = now + kLinger;
-  } else if (delivery_deadline_ <= now) {
+    peer_deadline_ = now + kLinger;
+  } else if (peer_deadline_ <= now) {
     Move(ConnectionEvent::kLingerOver);
   }
   ScheduleDeadline();
