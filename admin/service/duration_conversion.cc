@@ -38,7 +38,10 @@ absl::StatusOr<absl::Duration> ParseDuration(
   if (duration.seconds() < 0 || duration.seconds() > kMostSeconds ||
       duration.nanos() < 0 || duration.nanos() > kMostNanos) {
     return InvalidFieldError(
-        field, "the duration is negative, or not a valid protobuf Duration");
+        field, absl::StrCat("a duration of ", duration.seconds(),
+                            " seconds and ", duration.nanos(),
+                            " nanoseconds is negative, or not a valid protobuf "
+                            "Duration; both have to be positive or 0"));
   }
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());

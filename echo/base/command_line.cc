@@ -17,7 +17,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "echo/base/nearest_name.h"
@@ -89,19 +89,45 @@ absl::Status SetFlag(absl::string_view name,
       "; the default is '", flag.default_value, "', and --help says more"));
 }
 
+// For a terminal of 80 columns.
+constexpr std::size_t kHelpWidth = 80;
+
+// `text` in lines of no more than kHelpWidth columns, which begin with
+// `indent`, unless a single word is longer.
+std::string Wrapped(absl::string_view text, absl::string_view indent) {
+  std::string wrapped;
+  for (const absl::string_view paragraph : absl::StrSplit(text, '\n')) {
+    std::size_t column = 0;
+    for (const absl::string_view word :
+         absl::StrSplit(paragraph, ' ', absl::SkipEmpty())) {
+      if (column > 0 && column + 1 + word.size() <= kHelpWidth) {
+        absl::StrAppend(&wrapped, " ", word);
+        column += 1 + word.size();
+        continue;
+      }
+      absl::StrAppend(&wrapped, column > 0 ? "\n" : "", indent, word);
+      column = indent.size() + word.size();
+    }
+    wrapped.push_back('\n');
+  }
+  return wrapped;
+}
+
 std::string HelpText(const ProgramSpec& program, const Flags& flags) {
   std::string text = absl::StrCat(
       program.name, ": ", program.summary, ".\n\nusage: ", program.name,
       " [--FLAG=VALUE]...", program.arguments.empty() ? "" : " ",
       program.arguments, "\n\n");
   for (const auto& [name, flag] : flags) {
-    absl::StrAppend(&text, "  --", name, "=", flag.default_value, "\n      ",
-                    absl::StrReplaceAll(flag.help, {{"\n", "\n      "}}), "\n");
+    absl::StrAppend(&text, "  --", name, "=", flag.default_value, "\n",
+                    Wrapped(flag.help, "      "));
   }
   absl::StrAppend(&text,
                   "  --help\n      Prints this.\n"
                   "  --version\n      Prints the version.\n");
-  if (!program.notes.empty()) absl::StrAppend(&text, "\n", program.notes, "\n");
+  if (!program.notes.empty()) {
+    absl::StrAppend(&text, "\n", Wrapped(program.notes, ""));
+  }
   return text;
 }
 

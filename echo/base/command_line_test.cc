@@ -8,6 +8,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
@@ -115,6 +119,41 @@ TEST(CommandLineTest, HelpListsEveryFlagWithItsDefault) {
     EXPECT_TRUE(Mentions(line->answer, text)) << line->answer;
   }
   EXPECT_FALSE(Mentions(line->answer, "--flagfile"));
+}
+
+TEST(CommandLineTest, HelpFitsATerminal) {
+  std::string program = "program";
+  std::string help = "--help";
+  char* argv[] = {program.data(), help.data()};
+  std::string words;
+  for (int i = 0; i < 60; ++i) absl::StrAppend(&words, "word", i, " ");
+  const std::string unbroken(100, 'x');
+  const absl::StatusOr<CommandLine> line = ParseCommandLine(
+      2, argv,
+      {.name = "program",
+       .summary = "a program for tests",
+       .flags_file = kThisFile,
+       .arguments = "",
+       .notes = words,
+       .more_flags = {{.name = "long",
+                       .default_value = "1",
+                       .help = absl::StrCat(words, "\n", unbroken, " end."),
+                       .set = nullptr}}});
+  ASSERT_TRUE(line.ok());
+  for (const absl::string_view text : absl::StrSplit(line->answer, '\n')) {
+    EXPECT_TRUE(text.size() <= 80 || absl::EndsWith(text, unbroken)) << text;
+  }
+  // Nothing is lost, and lines are used.
+  const std::string joined = absl::StrJoin(
+      absl::StrSplit(line->answer, absl::ByAnyChar(" \n"), absl::SkipEmpty()),
+      " ");
+  EXPECT_TRUE(
+      absl::StrContains(joined, absl::StrCat(words, unbroken, " end. --")));
+  EXPECT_TRUE(absl::StrContains(
+      line->answer,
+      "\n      word0 word1 word2 word3 word4 word5 word6 word7 "
+      "word8 word9 word10 word11\n"))
+      << line->answer;
 }
 
 TEST(CommandLineTest, TakesFlagsOfTheProgramsOwnMaking) {

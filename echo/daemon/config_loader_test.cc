@@ -150,7 +150,8 @@ TEST_F(ConfigLoaderTest, SaysAllMistakesOfFlagsInTheFile) {
                     "max_total_connections: many\n"),
             "f:1:10: workers: -1 is out of bounds; choose 1 to 1024, or 0 for "
             "one for each CPU\n"
-            "f:2:16: drain_timeout: it cannot be negative\n"
+            "f:2:16: drain_timeout: -1s is negative; choose 0 or more, such as "
+            "30s\n"
             "f:3:12: log_level: it cannot be 'loud': choose debug, info, "
             "warning, error or off\n"
             "f:4:16: admin_address: '1' has no address; write 127.0.0.1:1, or "
@@ -170,7 +171,8 @@ TEST_F(ConfigLoaderTest, TellsMistakesOfTheCommandLineFromThoseOfTheFile) {
   EXPECT_EQ(Problem("drain_timeout: -1s\nworkers: 2\n", {"--workers=-1"}),
             "flag --workers: -1 is out of bounds; choose 1 to 1024, or 0 for "
             "one for each CPU\n"
-            "f:1:16: drain_timeout: it cannot be negative");
+            "f:1:16: drain_timeout: -1s is negative; choose 0 or more, such as "
+            "30s");
 }
 
 TEST_F(ConfigLoaderTest, TheDocumentsExampleIsValid) {

@@ -149,6 +149,11 @@ std::pair<std::string, absl::string_view> SplitName(absl::string_view text) {
   return {std::string(text.substr(0, end)), text.substr(end + 1)};
 }
 
+std::string Negative(absl::Duration value) {
+  return absl::StrCat(absl::FormatDuration(value),
+                      " is negative; choose 0 or more, such as 30s");
+}
+
 absl::StatusOr<std::vector<ListenerCreation>> ParseListeners(
     const std::vector<std::string>& texts, const ListenerSettings& settings) {
   if (texts.empty()) {
@@ -226,7 +231,10 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
 
   config.max_total_connections = absl::GetFlag(FLAGS_max_total_connections);
   if (config.max_total_connections < 0) {
-    return BadFlag("max_total_connections", "it cannot be negative");
+    return BadFlag("max_total_connections",
+                   absl::StrCat(config.max_total_connections,
+                                " is negative; choose 0, which is no limit, "
+                                "or more"));
   }
 
   constexpr int kMostWorkers = 1024;
@@ -240,11 +248,11 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
 
   config.drain_grace_period = absl::GetFlag(FLAGS_drain_grace_period);
   if (config.drain_grace_period < absl::ZeroDuration()) {
-    return BadFlag("drain_grace_period", "it cannot be negative");
+    return BadFlag("drain_grace_period", Negative(config.drain_grace_period));
   }
   config.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
   if (config.drain_timeout < absl::ZeroDuration()) {
-    return BadFlag("drain_timeout", "it cannot be negative");
+    return BadFlag("drain_timeout", Negative(config.drain_timeout));
   }
 
   config.log_level = absl::GetFlag(FLAGS_log_level);

@@ -68,6 +68,10 @@ TEST(FlagsTest, SayWhatMayBeWritten) {
 
 TEST(FlagsTest, ASettingOutOfBoundsIsABadFlag) {
   EXPECT_EQ(
+      ConfigFromFlags({.idle_timeout = absl::Hours(9000)}).status().message(),
+      "flag --idle_timeout: 9000h is out of bounds; idle_timeout ranges "
+      "from 0 (never) to 8760h");
+  EXPECT_EQ(
       ConfigFromFlags({.backlog = 0}).status().message(),
       "flag --backlog: 0 is out of bounds; backlog ranges from 1 to 65535");
 }

@@ -18,6 +18,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
 #include "tests/support/server_process.h"
@@ -264,6 +266,9 @@ TEST(StartupTest, AnswersHelpAndVersion) {
         "--drain_grace_period=0", "--drain_timeout=30s",
         "--admin_address=127.0.0.1:9901", "--log_level=info", "--port_file="}) {
     EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
+  }
+  for (const absl::string_view line : absl::StrSplit(help.out, '\n')) {
+    EXPECT_LE(line.size(), 80u) << line;
   }
   const Finished full = RunEchod(
       {"--help"}, [] { dup2(open("/dev/full", O_WRONLY), STDOUT_FILENO); });
