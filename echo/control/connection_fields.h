@@ -59,6 +59,11 @@ class ConnectionFields {
   virtual bool reading_paused() const = 0;
 };
 
+// The value of a field that is a number at any moment; 0 for times, which are
+// numbers only in relation to a clock, and for what is no number.
+std::int64_t NumberOf(const ConnectionFields& connection,
+                      ConnectionField field);
+
 // A condition on connections. Immutable and thread-safe.
 class ConnectionPredicate {
  public:

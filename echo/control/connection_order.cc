@@ -13,20 +13,6 @@ std::int64_t Ticks(MonotonicTime time) {
 
 std::int64_t Term(const ConnectionFields& connection, ConnectionField field) {
   switch (field) {
-    case ConnectionField::kName:
-      return static_cast<std::int64_t>(connection.number());
-    case ConnectionField::kListenerGeneration:
-      return connection.listener_generation();
-    case ConnectionField::kWorker:
-      return connection.worker();
-    case ConnectionField::kBytesReceived:
-      return connection.bytes_received();
-    case ConnectionField::kBytesSent:
-      return connection.bytes_sent();
-    case ConnectionField::kBytesBuffered:
-      return connection.bytes_buffered();
-    case ConnectionField::kLinesEchoed:
-      return connection.lines_echoed();
     // The monotonic clock is one for all workers, and does not jump.
     case ConnectionField::kCreateTime:
       return Ticks(connection.created());
@@ -36,14 +22,9 @@ std::int64_t Term(const ConnectionFields& connection, ConnectionField field) {
       return -Ticks(connection.created());
     case ConnectionField::kIdle:
       return -Ticks(connection.last_active());
-    case ConnectionField::kListener:
-    case ConnectionField::kState:
-    case ConnectionField::kRemoteAddress:
-    case ConnectionField::kLocalAddress:
-    case ConnectionField::kReadingPaused:
-      break;  // not numbers
+    default:
+      return NumberOf(connection, field);
   }
-  return 0;
 }
 
 }  // namespace

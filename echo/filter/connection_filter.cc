@@ -26,42 +26,21 @@ std::int64_t Since(MonotonicTime time, MonotonicTime now) {
       absl::ToInt64Nanoseconds(absl::FromChrono(now - time)), 0);
 }
 
-// The fields whose values are numbers.
-std::int64_t NumberOf(const ConnectionFields& connection, ConnectionField field,
+// Of a time or a duration, or any other field that is a number.
+std::int64_t NumberAt(const ConnectionFields& connection, ConnectionField field,
                       MonotonicTime now) {
   switch (field) {
-    case ConnectionField::kName:
-      return static_cast<std::int64_t>(connection.number());
-    case ConnectionField::kListenerGeneration:
-      return connection.listener_generation();
-    case ConnectionField::kWorker:
-      return connection.worker();
-    case ConnectionField::kState:
-      return static_cast<std::int64_t>(connection.state());
     case ConnectionField::kCreateTime:
       return absl::ToUnixNanos(connection.WallTime(connection.created()));
     case ConnectionField::kLastActiveTime:
       return absl::ToUnixNanos(connection.WallTime(connection.last_active()));
-    case ConnectionField::kBytesReceived:
-      return connection.bytes_received();
-    case ConnectionField::kBytesSent:
-      return connection.bytes_sent();
-    case ConnectionField::kBytesBuffered:
-      return connection.bytes_buffered();
-    case ConnectionField::kLinesEchoed:
-      return connection.lines_echoed();
-    case ConnectionField::kReadingPaused:
-      return connection.reading_paused() ? 1 : 0;
     case ConnectionField::kAge:
       return Since(connection.created(), now);
     case ConnectionField::kIdle:
       return Since(connection.last_active(), now);
-    case ConnectionField::kListener:
-    case ConnectionField::kRemoteAddress:
-    case ConnectionField::kLocalAddress:
-      break;
+    default:
+      return NumberOf(connection, field);
   }
-  return 0;
 }
 
 bool Holds(std::int64_t field, FilterOperator op, std::int64_t value) {
@@ -109,7 +88,7 @@ bool Holds(const ConnectionFields& connection, ConnectionField field,
     case ConnectionField::kLocalAddress:
       return Holds(connection.local_address(), op, value);
     default:
-      return Holds(NumberOf(connection, field, now), op,
+      return Holds(NumberAt(connection, field, now), op,
                    std::get<std::int64_t>(value));
   }
 }
