@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "echo/base/logging.h"
 #include "echo/base/relaxed_counter.h"
 #include "echo/control/control_error.h"
 #include "echo/control/listener_control.h"
@@ -122,7 +123,8 @@ Listener::Listener(EventLoop& loop, Clock& clock, AcceptorGroup& group,
       paused_(plan.paused),
       update_time_(create_time_),
       source_(identity_.source),
-      acceptor_(NewAcceptor(std::move(plan.socket))) {}
+      acceptor_(NewAcceptor(std::move(plan.socket))),
+      rejections_(loop, identity_.id, LogWarning) {}
 
 std::unique_ptr<Acceptor> Listener::NewAcceptor(ListenSocket socket) {
   auto acceptor = std::make_unique<Acceptor>(
@@ -145,17 +147,21 @@ void Listener::OnAccept(UniqueFd socket, const SocketAddress& remote,
   const std::int64_t open =
       stats_->open_connections.load(std::memory_order_relaxed);
   RelaxedCounter* refused = nullptr;
+  auto limit = RejectionLog::kMaxConnections;
   if (settings_.max_connections > 0 && open >= settings_.max_connections) {
     refused = &stats_->rejected_max_connections;
   } else if (!callbacks_.has_room()) {
     refused = &stats_->rejected_max_total_connections;
+    limit = RejectionLog::kMaxTotalConnections;
   } else if (!stats_->open_by_address.Add(
                  remote, settings_.max_connections_per_address)) {
     refused = &stats_->rejected_max_connections_per_address;
+    limit = RejectionLog::kMaxConnectionsPerAddress;
   }
   if (refused != nullptr) {
     ResetOnClose(socket.get());  // tells the client immediately
     refused->Add(1);
+    rejections_.Note(limit);
     return;
   }
   stats_->open_by_generation.Add(generation);

@@ -22,6 +22,7 @@
 #include "echo/event/event_loop.h"
 #include "echo/net/acceptor.h"
 #include "echo/net/listen_socket.h"
+#include "echo/server/rejection_log.h"
 #include "echo/server/retiring_socket.h"
 #include "echo/session/listener_handle.h"
 #include "echo/session/listener_stats.h"
@@ -199,6 +200,7 @@ class Listener {
   std::vector<std::unique_ptr<RetiringSocket>> retiring_;
   std::vector<Waiting> waiting_;  // for sockets that retire
   bool lost_connections_ = false;
+  RejectionLog rejections_;
 };
 
 }  // namespace echod

@@ -264,6 +264,11 @@ void Model::Compare(TestServer& server) {
     ++model;
   }
   EXPECT_EQ(ListeningPlaces(), places);
+  for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
+       ++path) {
+    EXPECT_EQ(std::filesystem::exists(absl::StrCat(folder_, "/", path)),
+              places.count(path) > 0);
+  }
 
   const absl::StatusOr<ConnectionPage> page = server.List({.limit = 1000});
   ASSERT_TRUE(page.ok());

@@ -12,14 +12,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "echo/base/clock.h"
 #include "echo/base/descriptor_limit.h"
@@ -34,7 +31,6 @@
 #include "echo/control/stats.h"
 #include "echo/event/event_loop.h"
 #include "echo/event/timer.h"
-#include "echo/net/listen_socket.h"
 #include "echo/server/operator_jobs.h"
 #include "echo/session/connection.h"
 #include "echo/session/listener_handle.h"
@@ -42,7 +38,6 @@
 #include "echo/testing/every_turn.h"
 #include "echo/testing/fake_clock.h"
 #include "gtest/gtest.h"
-#include "tests/support/tcp_client.h"
 
 namespace {
 
@@ -59,8 +54,6 @@ extern "C" int getsockname(int fd, sockaddr* address, socklen_t* size) {
 
 namespace echod {
 namespace {
-
-using testing::TcpClient;
 
 constexpr ListenerHandle kListener{1};
 
@@ -364,40 +357,6 @@ TEST_F(WorkerTest, AdoptsABoundedNumberOfSocketsInATurn) {
   // The loop runs at most 64 closures in a turn, and those of two turns may lie
   // between two callbacks.
   EXPECT_LE(most, 2 * 64 * static_cast<int>(Worker::kAdoptedAtOnce));
-}
-
-// A worker whose loop has ended, as it does when the system fails it.
-TEST(StoppedWorkerTest, ResetsAndUncountsWhatIsHandedOver) {
-  FakeClock clock;
-  const auto stats = std::make_shared<ListenerStats>(1);
-  const std::unique_ptr<Worker> worker = *Worker::Create(0, clock);
-  ASSERT_TRUE(worker->Start([](const absl::Status&) {}).ok());
-  worker->Stop();
-  worker->Join();
-
-  const absl::StatusOr<ListenSocket> listening =
-      OpenListenSocket(*SocketAddress::FromHost("127.0.0.1", 0), 16);
-  ASSERT_TRUE(listening.ok());
-  std::optional<TcpClient> client = TcpClient::Connect(listening->address.ip());
-  ASSERT_TRUE(client.has_value());
-  const SocketAddress remote = client->local();
-  stats->open_connections = 1;
-  ASSERT_TRUE(stats->open_by_address.Add(remote, 1));
-  worker->AddLoad();
-  std::vector<AcceptedSocket> accepted;
-  accepted.push_back(
-      {.listener = kListener,
-       .stats = stats,
-       .socket = UniqueFd(accept(listening->fd.get(), nullptr, nullptr)),
-       .remote = remote,
-       .number = 1,
-       .generation = 1});
-  worker->HandOver(std::move(accepted));
-
-  EXPECT_EQ(client->WaitForEnd(), TcpClient::End::kReset);
-  EXPECT_EQ(worker->load(), 0);
-  EXPECT_EQ(stats->open_connections, 0);
-  EXPECT_TRUE(stats->open_by_address.Add(remote, 1)) << "still counted";
 }
 
 TEST_F(WorkerTest, ForgetsAListenerWhenItsLastConnectionHasGone) {

@@ -18,6 +18,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "echo/base/socket_address.h"
 #include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
@@ -148,6 +149,37 @@ TEST(AccessLogTest, SighupOpensItAnewAndEndsNothing) {
   EXPECT_EQ(server.WaitForExit(), 0);
 }
 
+// As logrotate does without a postrotate script. echod looks each second.
+TEST(AccessLogTest, ARenameAloneOpensItAnew) {
+  const std::string path = NewPath("log");
+  const std::string old = path + ".1";
+  const ServerProcess server({absl::StrCat("--access_log=", path)});
+  ASSERT_EQ(std::rename(path.c_str(), old.c_str()), 0);
+  ASSERT_TRUE(Eventually([&] { return access(path.c_str(), F_OK) == 0; }));
+  Converse(server);
+  EXPECT_TRUE(Eventually([&] { return Records(path).size() == 1; }));
+}
+
+// Only the signal tells that a pipe has been replaced.
+TEST(AccessLogTest, SighupOpensAPipeAnew) {
+  const std::string path = NewPath("pipe");
+  const std::string old = path + ".1";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  ServerProcess server({absl::StrCat("--access_log=", path)});
+  ASSERT_EQ(std::rename(path.c_str(), old.c_str()), 0);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const UniqueFd reader(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  server.Signal(SIGHUP);
+  // Until echod has the new one, records are for the old one.
+  EXPECT_TRUE(Eventually([&] {
+    Converse(server);
+    char byte = 0;
+    return read(reader.get(), &byte, 1) == 1;
+  }));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.WaitForExit(), 0);
+}
+
 // Without anything to open anew, it means what it always did.
 TEST(AccessLogTest, OnStandardOutputSighupDrains) {
   const std::string path = NewPath("out");
@@ -184,6 +216,35 @@ TEST(AccessLogTest, APipeThatNobodyReadsHoldsNobodyUp) {
             500);
   server.Signal(SIGTERM);
   EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+// Its last records are still there when everything else has ended, and the
+// reader is late.
+TEST(AccessLogTest, TheEndWaitsAMomentForTheLastRecords) {
+  const std::string path = NewPath("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const UniqueFd pipe(open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  while (write(pipe.get(), "\n", 1) == 1) {
+  }
+  ServerProcess server({absl::StrCat("--access_log=", path)});
+  Converse(server);
+  server.Signal(SIGTERM);
+  const SocketAddress admin = *SocketAddress::Parse(server.admin_address());
+  EXPECT_TRUE(
+      Eventually([&] { return !TcpClient::Connect(admin).has_value(); }));
+  std::string records;
+  const auto drain = [&] {
+    char bytes[65536];
+    for (;;) {
+      const ssize_t count = read(pipe.get(), bytes, sizeof bytes);
+      if (count <= 0) return;
+      records.append(bytes, static_cast<std::size_t>(count));
+    }
+  };
+  drain();
+  EXPECT_EQ(server.WaitForExit(), 0);
+  drain();
+  EXPECT_TRUE(absl::StrContains(records, R"("reason":"peer_closed")"));
 }
 
 TEST(AccessLogTest, WhatCannotBeWrittenIsAnErrorAtTheStart) {

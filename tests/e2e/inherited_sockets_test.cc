@@ -157,6 +157,23 @@ TEST_F(InheritedSocketsTest, ThoseWhoWaitAreServedByTheNextServer) {
   EXPECT_EQ(between->Read(17), "YOU SAID between\n");
 }
 
+TEST_F(InheritedSocketsTest, ARequestThatComesWithTheDrainIsAnswered) {
+  const auto server = Start();
+  AdminClient admin(*server);
+  TcpClient client = server->Connect();
+  ASSERT_TRUE(Eventually(
+      [&] { return admin.Stats().total().connections_active() == 1; }));
+  server->Signal(SIGTERM);
+  ASSERT_TRUE(Eventually([&] {
+    admin::v1::Server state;
+    return admin.Call(&Stub::GetServer, admin::v1::GetServerRequest(), &state)
+               .ok() &&
+           state.state() == admin::v1::Server::STATE_DRAINING;
+  }));
+  EXPECT_TRUE(Echoes(client, "under way"));
+  EXPECT_EQ(client.WaitForEnd(), End::kEof);
+}
+
 // Nobody is refused or reset, and nobody goes without an echo: neither those
 // who wait while no server runs, nor those whose connection a server accepts
 // just before it drains, and whose request comes after that.

@@ -16,6 +16,7 @@
 #include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/e2e/listeners_fixture.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
 #include "tests/support/server_process.h"
@@ -34,69 +35,6 @@ using testing::ServerProcess;
 using testing::TcpClient;
 using End = TcpClient::End;
 using Stub = AdminClient::Stub;
-
-CreateListenerRequest Creation(const std::string& id, int port = 0) {
-  CreateListenerRequest request;
-  request.set_listener_id(id);
-  request.mutable_listener()->set_address("127.0.0.1");
-  request.mutable_listener()->set_port(port);
-  return request;
-}
-
-DeleteListenerRequest Deletion(const std::string& id) {
-  DeleteListenerRequest request;
-  request.set_name("listeners/" + id);
-  return request;
-}
-
-class ListenersTest : public ::testing::Test {
- protected:
-  grpc::Status Create(const CreateListenerRequest& request,
-                      Listener* created = nullptr) {
-    Listener ignored;
-    return admin_.Call(&Stub::CreateListener, request,
-                       created != nullptr ? created : &ignored);
-  }
-
-  grpc::Status Delete(const DeleteListenerRequest& request,
-                      Listener* deleted = nullptr) {
-    Listener ignored;
-    return admin_.Call(&Stub::DeleteListener, request,
-                       deleted != nullptr ? deleted : &ignored);
-  }
-
-  grpc::Status Pause(const std::string& id, Listener* paused = nullptr) {
-    admin::v1::PauseListenerRequest request;
-    request.set_name("listeners/" + id);
-    Listener ignored;
-    return admin_.Call(&Stub::PauseListener, request,
-                       paused != nullptr ? paused : &ignored);
-  }
-
-  grpc::Status Resume(const std::string& id, Listener* resumed = nullptr) {
-    admin::v1::ResumeListenerRequest request;
-    request.set_name("listeners/" + id);
-    Listener ignored;
-    return admin_.Call(&Stub::ResumeListener, request,
-                       resumed != nullptr ? resumed : &ignored);
-  }
-
-  std::vector<std::string> Names() {
-    admin::v1::ListListenersResponse list;
-    admin_.Call(&Stub::ListListeners, admin::v1::ListListenersRequest(), &list);
-    std::vector<std::string> names;
-    for (const Listener& each : list.listeners()) names.push_back(each.name());
-    return names;
-  }
-
-  static std::optional<TcpClient> Connect(const Listener& listener) {
-    return TcpClient::Connect(*SocketAddress::FromHost(
-        listener.address(), static_cast<std::uint16_t>(listener.bound_port())));
-  }
-
-  const ServerProcess server_{{"--workers=2"}};
-  AdminClient admin_{server_};
-};
 
 using Strings = std::vector<std::string>;
 
@@ -232,102 +170,6 @@ TEST_F(ListenersTest, AFailedDeletionSaysWhy) {
   EXPECT_EQ(Field(Delete(request)), "drain.spread");
   TcpClient client = server_.Connect();
   EXPECT_TRUE(Echoes(client, "nothing was deleted"));
-}
-
-// Whether the server leaves the client's bytes alone. The admin calls come
-// after the client's, and are answered by the same loop, so it has had its
-// chance.
-bool IsLeftWaiting(AdminClient& admin, TcpClient& client) {
-  for (int i = 0; i < 10; ++i) admin.Listener();
-  return admin.Stats().total().connections_active() == 0 &&
-         recv(client.fd(), nullptr, 0, MSG_DONTWAIT | MSG_PEEK) < 0;
-}
-
-TEST_F(ListenersTest, APausedListenerLeavesNewcomersInTheQueue) {
-  Listener paused;
-  ASSERT_TRUE(Pause("default", &paused).ok());
-  EXPECT_EQ(paused.state(), Listener::STATE_PAUSED);
-  EXPECT_EQ(admin_.Listener().state(), Listener::STATE_PAUSED);
-  TcpClient client = server_.Connect();
-  ASSERT_TRUE(client.Send("held\n"));
-  EXPECT_TRUE(IsLeftWaiting(admin_, client));
-  Listener again;
-  ASSERT_TRUE(Pause("default", &again).ok());
-  EXPECT_EQ(again.etag(), paused.etag()) << "nothing has changed";
-
-  Listener resumed;
-  ASSERT_TRUE(Resume("default", &resumed).ok());
-  EXPECT_EQ(resumed.state(), Listener::STATE_ACTIVE);
-  EXPECT_NE(resumed.etag(), paused.etag());
-  EXPECT_EQ(client.Read(14), "YOU SAID held\n");
-}
-
-TEST_F(ListenersTest, APauseLeavesConnectionsAlone) {
-  TcpClient client = server_.Connect();
-  ASSERT_TRUE(Echoes(client, "before"));
-  ASSERT_TRUE(Pause("default").ok());
-  EXPECT_TRUE(Echoes(client, "meanwhile"));
-}
-
-TEST_F(ListenersTest, APausedListenerMovesAndStaysPaused) {
-  ASSERT_TRUE(Pause("default").ok());
-  TcpClient waits = server_.Connect();
-  ASSERT_TRUE(waits.Send("held\n"));
-  Listener moved;
-  const int port = ServerProcess().echo_address().port();
-  const grpc::Status status = admin_.MoveTo(port, &moved);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(moved.state(), Listener::STATE_PAUSED);
-  EXPECT_EQ(waits.Read(14), "YOU SAID held\n") << "its socket has closed";
-  waits.FinishSending();
-  ASSERT_EQ(waits.WaitForEnd(), End::kEof);
-  std::optional<TcpClient> newcomer = Connect(moved);
-  ASSERT_TRUE(newcomer.has_value() && newcomer->Send("new\n"));
-  EXPECT_TRUE(Eventually(
-      [&] { return admin_.Stats().total().connections_active() == 0; }));
-  EXPECT_TRUE(IsLeftWaiting(admin_, *newcomer));
-  ASSERT_TRUE(Resume("default").ok());
-  EXPECT_EQ(newcomer->Read(13), "YOU SAID new\n");
-}
-
-TEST_F(ListenersTest, ADeletionServesThoseWhoWaitInThePause) {
-  ASSERT_TRUE(Pause("default").ok());
-  TcpClient waits = server_.Connect();
-  ASSERT_TRUE(waits.Send("held\n"));
-  ASSERT_TRUE(Delete(Deletion("default")).ok());
-  EXPECT_EQ(waits.Read(14), "YOU SAID held\n");
-}
-
-TEST_F(ListenersTest, ADrainServesThoseWhoWaitInThePause) {
-  ServerProcess server;
-  AdminClient admin(server);
-  admin::v1::PauseListenerRequest request;
-  request.set_name("listeners/default");
-  Listener paused;
-  ASSERT_TRUE(admin.Call(&Stub::PauseListener, request, &paused).ok());
-  TcpClient waits = server.Connect();
-  ASSERT_TRUE(waits.Send("held\n"));
-  server.Signal(SIGTERM);
-  EXPECT_EQ(waits.ReadToEnd(), "YOU SAID held\n");
-  waits.FinishSending();
-  EXPECT_EQ(server.WaitForExit(), 0);
-}
-
-TEST_F(ListenersTest, AFailedPauseSaysWhy) {
-  EXPECT_EQ(Reason(Pause("blue")), "LISTENER_NOT_FOUND");
-  EXPECT_EQ(Reason(Resume("blue")), "LISTENER_NOT_FOUND");
-  EXPECT_EQ(Field(Pause("")), "name");
-  Listener listener;
-  admin::v1::PauseListenerRequest request;
-  request.set_name("listeners/default");
-  request.set_validate_only(true);
-  ASSERT_TRUE(admin_.Call(&Stub::PauseListener, request, &listener).ok());
-  EXPECT_EQ(listener.state(), Listener::STATE_PAUSED);
-  request.set_etag("stale");
-  EXPECT_EQ(Reason(admin_.Call(&Stub::PauseListener, request, &listener)),
-            "ETAG_MISMATCH");
-  TcpClient client = server_.Connect();
-  EXPECT_TRUE(Echoes(client, "nothing has paused"));
 }
 
 TEST_F(ListenersTest, ADrainingServerChangesNothing) {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,7 @@
 #include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
+#include "tests/e2e/server_log.h"
 #include "tests/support/eventually.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
@@ -125,6 +127,30 @@ TEST(LogTest, WhatWasDroppedIsReportedOnceItGoesOn) {
   server.Signal(SIGTERM);
   EXPECT_TRUE(pipe.ReadUntil("stopped: every connection was drained"));
   EXPECT_EQ(server.WaitForExit(), 0);
+}
+
+TEST(LogTest, AFloodOfRejectedConnectionsIsNoFloodOfLines) {
+  const ServerLog log;
+  const ServerProcess server(
+      {.flags = {"--max_connections=1"}, .in_child = log.AsStandardError()});
+  TcpClient client = server.Connect();
+  ASSERT_TRUE(client.Send("one\n"));
+  EXPECT_EQ(client.Read(13), "YOU SAID one\n");
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(server.Connect().WaitForEnd(), TcpClient::End::kReset);
+  }
+  const auto lines = [&] {
+    const std::vector<std::string> parts =
+        absl::StrSplit(log.Text(), "has reset new connections: ");
+    return parts.size() - 1;
+  };
+  EXPECT_TRUE(Eventually([&] { return lines() > 0; }));
+  EXPECT_TRUE(absl::StrContains(
+      log.Text(),
+      " warning listener default has reset new connections: 1 over "
+      "max_connections; "));
+  // One each 10 s.
+  EXPECT_LT(lines(), 10u);
 }
 
 TEST(LogTest, AReaderThatIsGoneEndsNothing) {
