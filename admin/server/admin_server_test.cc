@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The admin plane from a client's view: a real server on an ephemeral port,
-// with a fake data plane.
+// What a client sees of the server, its listeners and its connections.
 
 #include "admin/server/admin_server.h"
 
@@ -20,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "admin/server/admin_server_fixture.h"
 #include "admin/testing/fake_data_plane.h"
 #include "echo/base/histogram.h"
 #include "echo/control/control_error.h"
@@ -37,89 +37,6 @@ namespace {
 using testing::Eventually;
 using Stub = admin::v1::AdminService::Stub;
 
-class AdminServerTest : public ::testing::Test {
- protected:
-  AdminServerTest() {
-    for (const char* id : {"a", "b", "c"}) {
-      data_plane_.listeners.infos[id] = {
-          .id = id, .address = "::", .etag = "e-1"};
-    }
-    for (std::uint64_t number = 1; number <= 5; ++number) {
-      data_plane_.connections.infos[number] = {.number = number,
-                                               .listener_id = "a",
-                                               .remote_address = "[::1]:7",
-                                               .tcp_info = TcpInfo()};
-    }
-    data_plane_.server.info = {.start_time = absl::FromUnixSeconds(1000),
-                               .state = ServerInfo::State::kServing,
-                               .worker_count = 3};
-    auto started = AdminServer::Start(
-        {.address = "127.0.0.1:0",
-         .description = {.version = "1.2.3",
-                         .hostname = "here",
-                         .config =
-                             [] {
-                               return ServerConfig{.flags = {{"mode", "line"}},
-                                                   .running = "mode: line\n"};
-                             }}},
-        data_plane_.AsDataPlane());
-    EXPECT_TRUE(started.ok()) << started.status();
-    server_ = *std::move(started);
-    channel_ = grpc::CreateChannel(server_->bound_address(),
-                                   grpc::InsecureChannelCredentials());
-    stub_ = admin::v1::AdminService::NewStub(channel_);
-  }
-
-  static void SetDeadline(grpc::ClientContext& context) {
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::seconds(30));
-  }
-
-  template <typename Request, typename Response>
-  grpc::Status Call(grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                 const Request&, Response*),
-                    const Request& request, Response* response) {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    return (stub_.get()->*method)(&context, request, response);
-  }
-
-  grpc::health::v1::HealthCheckResponse::ServingStatus Health(
-      const std::string& service) {
-    auto health = grpc::health::v1::Health::NewStub(channel_);
-    grpc::ClientContext context;
-    SetDeadline(context);
-    grpc::health::v1::HealthCheckRequest request;
-    request.set_service(service);
-    grpc::health::v1::HealthCheckResponse response;
-    EXPECT_TRUE(health->Check(&context, request, &response).ok());
-    return response.status();
-  }
-
-  static google::rpc::ErrorInfo Info(const grpc::Status& status) {
-    google::rpc::Status rich;
-    EXPECT_TRUE(rich.ParseFromString(status.error_details()));
-    EXPECT_EQ(rich.code(), static_cast<int>(status.error_code()));
-    google::rpc::ErrorInfo info;
-    EXPECT_TRUE(rich.details_size() > 0 && rich.details(0).UnpackTo(&info));
-    EXPECT_EQ(info.domain(), "echod");
-    return info;
-  }
-
-  static std::string Field(const grpc::Status& status) {
-    google::rpc::Status rich;
-    EXPECT_TRUE(rich.ParseFromString(status.error_details()));
-    google::rpc::BadRequest bad;
-    EXPECT_TRUE(rich.details_size() == 2 && rich.details(1).UnpackTo(&bad));
-    return bad.field_violations(0).field();
-  }
-
-  FakeDataPlane data_plane_;
-  std::unique_ptr<AdminServer> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<Stub> stub_;
-};
-
 TEST_F(AdminServerTest, DescribesTheServer) {
   admin::v1::Server server;
   ASSERT_TRUE(
@@ -131,140 +48,6 @@ TEST_F(AdminServerTest, DescribesTheServer) {
   EXPECT_EQ(server.start_time().seconds(), 1000);
   EXPECT_EQ(server.worker_count(), 3);
   EXPECT_EQ(server.state(), admin::v1::Server::STATE_SERVING);
-}
-
-TEST_F(AdminServerTest, ConvertsStats) {
-  data_plane_.server.stats_since_reset.total.accepted = 3;
-  data_plane_.server.stats_since_reset.total
-      .closed[static_cast<std::size_t>(CloseReason::kIdleTimeout)] = 2;
-  data_plane_.server.stats_since_reset.listeners["a"].lines_echoed = 7;
-  data_plane_.server.stats_since_reset.workers.resize(2);
-  data_plane_.server.stats_since_reset.workers[1].read_pauses = 9;
-  data_plane_.server.stats_since_reset.log_lines_dropped = 5;
-  admin::v1::Stats stats;
-  ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
-  EXPECT_EQ(stats.total().connections_accepted_total(), 3);
-  EXPECT_EQ(stats.total().connections_closed_total().at("idle_timeout"), 2);
-  EXPECT_EQ(stats.total().connections_closed_total_size(),
-            static_cast<int>(kCloseReasonCount));
-  EXPECT_EQ(stats.listeners().at("listeners/a").lines_echoed_total(), 7);
-  EXPECT_EQ(stats.workers(1).worker(), 1);
-  EXPECT_EQ(stats.workers(1).counters().read_pauses_total(), 9);
-  EXPECT_EQ(stats.log_lines_dropped_total(), 5);
-}
-
-TEST_F(AdminServerTest, ConvertsHistograms) {
-  Stats& stats = data_plane_.server.stats_since_reset;
-  stats.workers.resize(2);
-  stats.loop_lag.resize(2, FigureHistogram());
-  stats.loop_lag[1].Record(5);
-  // 1 to 1,000 us, and hours.
-  for (std::uint64_t i = 1; i <= 1000; ++i) {
-    stats.total.echo_latency.Record(i * 1000);
-    stats.total.connection_duration.Record(i * 3'600'000'000);
-  }
-  const auto micros = [](const google::protobuf::Duration& duration) {
-    return static_cast<double>(duration.seconds()) * 1e6 +
-           static_cast<double>(duration.nanos()) / 1e3;
-  };
-  // At most 1/16 above the truth.
-  const auto is = [&](const google::protobuf::Duration& told, double truth) {
-    return micros(told) >= truth && micros(told) <= truth * 17 / 16;
-  };
-  admin::v1::GetStatsRequest request;
-  admin::v1::Stats read;
-  ASSERT_TRUE(Call(&Stub::GetStats, request, &read).ok());
-  const admin::v1::Histogram& latency = read.total().echo_latency();
-  EXPECT_EQ(latency.count(), 1000);
-  EXPECT_DOUBLE_EQ(latency.sum_seconds(), 0.5005);
-  EXPECT_TRUE(is(latency.p50(), 500)) << latency.DebugString();
-  EXPECT_TRUE(is(latency.p90(), 900)) << latency.DebugString();
-  EXPECT_TRUE(is(latency.p99(), 990)) << latency.DebugString();
-  EXPECT_TRUE(is(latency.p999(), 999)) << latency.DebugString();
-  EXPECT_TRUE(is(latency.max(), 1000)) << latency.DebugString();
-  EXPECT_EQ(latency.buckets_size(), 0);
-  EXPECT_TRUE(is(read.total().connection_duration().p50(), 500 * 3.6e9));
-  EXPECT_EQ(read.workers(0).loop_lag().count(), 0);
-  EXPECT_FALSE(read.workers(0).loop_lag().has_max());
-  EXPECT_EQ(read.workers(1).loop_lag().max().nanos(), 5);
-
-  request.set_view(admin::v1::STATS_VIEW_FULL);
-  ASSERT_TRUE(Call(&Stub::GetStats, request, &read).ok());
-  std::int64_t count = 0;
-  double bound = 0;
-  for (const auto& bucket : read.total().echo_latency().buckets()) {
-    EXPECT_GT(bucket.count(), 0);
-    EXPECT_GT(micros(bucket.upper_bound()), bound);
-    bound = micros(bucket.upper_bound());
-    count += bucket.count();
-    // As many as there are up to here.
-    EXPECT_NEAR(static_cast<double>(count), std::min(bound, 1000.0), 1);
-    if (count < 1000) continue;
-    EXPECT_EQ(bound, micros(read.total().echo_latency().max()));
-  }
-  EXPECT_EQ(count, 1000);
-
-  request.set_view(static_cast<admin::v1::StatsView>(9));
-  EXPECT_EQ(Field(Call(&Stub::GetStats, request, &read)), "view");
-}
-
-TEST_F(AdminServerTest, ResetsStats) {
-  data_plane_.server.stats_since_reset.total.accepted = 3;
-  data_plane_.server.stats_since_reset.total.echo_latency.Record(5);
-  data_plane_.server.after_reset.reset_time = absl::FromUnixSeconds(2000);
-  admin::v1::ResetStatsRequest reset;
-  reset.set_view(static_cast<admin::v1::StatsView>(9));
-  admin::v1::Stats stats;
-  EXPECT_EQ(Field(Call(&Stub::ResetStats, reset, &stats)), "view");
-  ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
-  EXPECT_EQ(stats.total().connections_accepted_total(), 3);
-  EXPECT_FALSE(stats.has_reset_time());
-  EXPECT_EQ(stats.admin().connections_accepted_total(), 1);
-  EXPECT_EQ(stats.admin().connections_active(), 1);
-
-  reset.set_view(admin::v1::STATS_VIEW_FULL);
-  ASSERT_TRUE(Call(&Stub::ResetStats, reset, &stats).ok());
-  EXPECT_EQ(stats.total().connections_accepted_total(), 3);
-  EXPECT_EQ(stats.total().echo_latency().buckets_size(), 1);
-  EXPECT_EQ(stats.admin().connections_accepted_total(), 1);
-  EXPECT_EQ(stats.admin().connections_active(), 1);
-
-  ASSERT_TRUE(Call(&Stub::GetStats, admin::v1::GetStatsRequest(), &stats).ok());
-  EXPECT_EQ(stats.total().connections_accepted_total(), 0);
-  EXPECT_EQ(stats.reset_time().seconds(), 2000);
-  EXPECT_EQ(stats.admin().connections_accepted_total(), 0);
-  EXPECT_EQ(stats.admin().connections_active(), 1);
-}
-
-// gRPC clients accept 4 MB, unless they are told otherwise.
-TEST_F(AdminServerTest, AllBucketsOfManyListenersFitIntoAMessage) {
-  Histogram full = FigureHistogram();
-  for (std::size_t i = 0; i < kFigureBuckets.size(); ++i) {
-    full.Record(kFigureBuckets.HighestAt(i), 1 << 27);
-  }
-  Counters counters;
-  counters.echo_latency = full;
-  counters.connection_duration = full;
-  Stats& stats = data_plane_.server.stats_since_reset;
-  stats.total = counters;
-  stats.workers.resize(2, counters);
-  stats.loop_lag.resize(2, full);
-  for (int i = 0; i < 128; ++i) {
-    stats.listeners[absl::StrCat("listener-", i)] = counters;
-  }
-  admin::v1::GetStatsRequest request;
-  request.set_view(admin::v1::STATS_VIEW_FULL);
-  admin::v1::Stats read;
-  const grpc::Status status = Call(&Stub::GetStats, request, &read);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(read.listeners()
-                .at("listeners/listener-127")
-                .echo_latency()
-                .buckets_size(),
-            static_cast<int>(kFigureBuckets.size()));
-  request.set_view(admin::v1::STATS_VIEW_BASIC);
-  ASSERT_TRUE(Call(&Stub::GetStats, request, &read).ok());
-  EXPECT_LT(read.ByteSizeLong(), 200'000u);
 }
 
 TEST_F(AdminServerTest, PagesThroughListeners) {
@@ -437,74 +220,6 @@ TEST_F(AdminServerTest, ATakenPortIsAnErrorThatSaysSo) {
   EXPECT_NE(status.message().find("already in use"), std::string::npos);
 }
 
-TEST_F(AdminServerTest, AWatchBeginsAtOnceAndGoesOn) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  admin::v1::WatchStatsRequest request;
-  request.mutable_interval()->set_nanos(100'000'000);
-  auto watch = stub_->WatchStats(&context, request);
-  admin::v1::Stats stats;
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(watch->Read(&stats));
-  context.TryCancel();
-  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
-}
-
-TEST_F(AdminServerTest, AWatchMayNotAskTooOften) {
-  for (const auto& [seconds, nanos] : {std::pair(0, 99'999'999), {-1, 0}}) {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    admin::v1::WatchStatsRequest request;
-    request.mutable_interval()->set_seconds(seconds);
-    request.mutable_interval()->set_nanos(nanos);
-    auto watch = stub_->WatchStats(&context, request);
-    admin::v1::Stats stats;
-    EXPECT_FALSE(watch->Read(&stats));
-    EXPECT_EQ(Field(watch->Finish()), "interval");
-  }
-}
-
-TEST_F(AdminServerTest, AWatchShowsTheViewAskedFor) {
-  data_plane_.server.stats_since_reset.total.echo_latency.Record(1);
-  for (const auto view :
-       {admin::v1::STATS_VIEW_BASIC, admin::v1::STATS_VIEW_FULL,
-        static_cast<admin::v1::StatsView>(9)}) {
-    grpc::ClientContext context;
-    SetDeadline(context);
-    admin::v1::WatchStatsRequest request;
-    request.set_view(view);
-    auto watch = stub_->WatchStats(&context, request);
-    admin::v1::Stats stats;
-    if (!admin::v1::StatsView_IsValid(view)) {
-      EXPECT_FALSE(watch->Read(&stats));
-      EXPECT_EQ(Field(watch->Finish()), "view");
-      continue;
-    }
-    ASSERT_TRUE(watch->Read(&stats));
-    EXPECT_EQ(stats.total().echo_latency().buckets_size(),
-              view == admin::v1::STATS_VIEW_FULL ? 1 : 0);
-    context.TryCancel();
-    EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  }
-}
-
-TEST_F(AdminServerTest, ShutdownEndsWatchesThatWaitForHours) {
-  grpc::ClientContext context;
-  SetDeadline(context);
-  admin::v1::WatchStatsRequest request;
-  request.mutable_interval()->set_seconds(3600);
-  auto watch = stub_->WatchStats(&context, request);
-  admin::v1::Stats stats;
-  ASSERT_TRUE(watch->Read(&stats));
-  data_plane_.server.stats_since_reset.total.accepted = 99;
-  server_->Shutdown(absl::Seconds(30));
-  // The final statistics, and the end of the stream.
-  ASSERT_TRUE(watch->Read(&stats));
-  EXPECT_EQ(stats.total().connections_accepted_total(), 99);
-  EXPECT_FALSE(watch->Read(&stats));
-  EXPECT_TRUE(watch->Finish().ok());
-  server_->Shutdown(absl::ZeroDuration());  // again: no effect
-}
-
 TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
   for (int round = 0; round < 5; ++round) {
     auto started = AdminServer::Start({.address = "127.0.0.1:0"},
@@ -522,22 +237,6 @@ TEST_F(AdminServerTest, ShutdownMayBeCalledFromSeveralThreads) {
     }
     for (std::thread& thread : threads) thread.join();
   }
-}
-
-TEST_F(AdminServerTest, ShutdownEndsAWatchWhoseReaderHasStopped) {
-  // Messages large enough for flow control to block the writes.
-  for (int i = 0; i < 2000; ++i) {
-    data_plane_.server.stats_since_reset
-        .listeners[absl::StrCat("listener-", i)] = Counters();
-  }
-  grpc::ClientContext context;
-  SetDeadline(context);
-  admin::v1::WatchStatsRequest request;
-  request.mutable_interval()->set_nanos(100'000'000);
-  auto watch = stub_->WatchStats(&context, request);
-  admin::v1::Stats stats;
-  ASSERT_TRUE(watch->Read(&stats));
-  server_->Shutdown(absl::Milliseconds(100));
 }
 
 }  // namespace

@@ -83,6 +83,12 @@ struct ListenerUpdate {
 using ListenerChange =
     std::variant<ListenerCreation, ListenerUpdate, ListenerDeletion>;
 
+// The listener that it is about.
+inline const std::string& IdOf(const ListenerChange& change) {
+  return std::visit(
+      [](const auto& each) -> const auto& { return each.id; }, change);
+}
+
 // A listener at one moment. Plain values.
 struct ListenerInfo {
   enum class State : std::uint8_t { kActive, kPaused, kDraining };

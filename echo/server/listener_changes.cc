@@ -30,11 +30,6 @@ absl::Status AtChange(std::size_t index, const absl::Status& error) {
   return ControlError(error.code(), error.message(), detail);
 }
 
-const std::string& IdOf(const ListenerChange& change) {
-  return std::visit(
-      [](const auto& each) -> const auto& { return each.id; }, change);
-}
-
 }  // namespace
 
 struct ListenerRegistry::PreparedUpdate {
