@@ -28,7 +28,7 @@ ROOMS = {
     "echo/daemon": ["admin/client", "admin/http", "admin/server", "admin/service", "echo/base", "echo/config", "echo/control", "echo/event", "echo/net", "echo/server"],
     # Fakes and test servers, for tests only.
     "echo/testing": ["echo/base", "echo/control", "echo/event", "echo/net", "echo/server", "echo/session"],
-    "admin/testing": ["admin/transport", "echo/base", "echo/control", "proto"],
+    "admin/testing": ["admin/server", "admin/transport", "echo/base", "echo/control", "proto"],
     # Tests of the whole program, and tools.
     "tests/support": ["echo/base"],
     "tests/e2e": ["admin/testing", "admin/transport", "echo/base", "proto", "tests/support"],

@@ -19,7 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "admin/server/admin_server_fixture.h"
+#include "admin/testing/admin_server_fixture.h"
 #include "admin/testing/fake_data_plane.h"
 #include "echo/base/histogram.h"
 #include "echo/control/control_error.h"

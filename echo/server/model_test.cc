@@ -4,8 +4,6 @@
 // After each step the answers, the sockets that listen and the connections
 // agree with it.
 
-#include "echo/server/model.h"
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -29,6 +27,7 @@
 #include "echo/control/listener_settings.h"
 #include "echo/control/reply.h"
 #include "echo/server/echo_server.h"
+#include "echo/testing/server_model.h"
 #include "echo/testing/test_server.h"
 #include "gtest/gtest.h"
 #include "tests/support/tcp_client.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#ifndef ECHO_SERVER_MODEL_H_
-#define ECHO_SERVER_MODEL_H_
+#ifndef ECHO_TESTING_SERVER_MODEL_H_
+#define ECHO_TESTING_SERVER_MODEL_H_
 
 #include <cstdint>
 #include <map>
@@ -118,4 +118,4 @@ class Model {
 
 }  // namespace echod
 
-#endif  // ECHO_SERVER_MODEL_H_
+#endif  // ECHO_TESTING_SERVER_MODEL_H_

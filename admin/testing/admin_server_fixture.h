@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#ifndef ADMIN_SERVER_ADMIN_SERVER_FIXTURE_H_
-#define ADMIN_SERVER_ADMIN_SERVER_FIXTURE_H_
+#ifndef ADMIN_TESTING_ADMIN_SERVER_FIXTURE_H_
+#define ADMIN_TESTING_ADMIN_SERVER_FIXTURE_H_
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -112,4 +112,4 @@ class AdminServerTest : public ::testing::Test {
 
 }  // namespace echod
 
-#endif  // ADMIN_SERVER_ADMIN_SERVER_FIXTURE_H_
+#endif  // ADMIN_TESTING_ADMIN_SERVER_FIXTURE_H_

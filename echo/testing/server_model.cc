@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "echo/server/model.h"
+#include "echo/testing/server_model.h"
 
 #include <algorithm>
 #include <cstddef>
