@@ -8,7 +8,9 @@
 - silent connections, which send as much as the server takes, and never read.
 
 A connection that the server closes while no answer is due has been drained, which is
-no loss. A request whose answer does not come is lost. Prints "ready" once the loads
+no loss. A request whose answer does not come is lost, also one that crosses the
+server's FIN on the wire: that one is counted apart, since no server can prevent it.
+Prints "ready" once the loads
 run, ends when its standard input does, and then prints the result as JSON.
 """
 
@@ -31,9 +33,10 @@ PREFIX = b"YOU SAID "
 # What becomes of a connection, or of the request on it.
 REFUSED = "refused"  # not established
 RESET = "reset"
-UNANSWERED = "unanswered"  # closed, or silent, although an answer is due
+CROSSED = "crossed"  # the request met the server's FIN, which was under way before it
+UNANSWERED = "unanswered"  # silence, or a FIN within the answer
 WRONG = "wrong"  # answered with other bytes
-LOSSES = (REFUSED, RESET, UNANSWERED, WRONG)
+LOSSES = (REFUSED, RESET, CROSSED, UNANSWERED, WRONG)
 
 
 class Tally:
@@ -151,7 +154,7 @@ class Client:
             self.begun = now
         self.serial += 1
         line = b"%d of %d\n" % (self.serial, self.number)
-        self.expected = PREFIX + line
+        self.answer = self.expected = PREFIX + line
         try:
             self.socket.send(line)
         except OSError as error:
@@ -170,7 +173,8 @@ class Client:
             self.lose(RESET, f"{error.strerror}, {self.since_asked()}")
             return
         if not data:
-            self.lose(UNANSWERED, f"closed {self.since_asked()}")
+            self.lose(CROSSED if self.expected == self.answer else UNANSWERED,
+                      f"closed {self.since_asked()}")
         elif data == self.expected:
             now = self.load.now()
             self.tally.answered(now, self.begun)

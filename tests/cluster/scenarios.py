@@ -31,11 +31,19 @@ def lost(counts):
     return {kind: counts[kind] for kind in load.LOSSES if counts[kind]}
 
 
+# Requests that cross a FIN, of 60 connections that are drained while they send 25
+# requests a second each. None is usual, and more are no coincidence.
+MOST_CROSSED = 2
+
+
 def check_nothing_lost(figures):
     for name in ("new", "living"):
         counts = figures[name]
+        losses = lost(counts)
+        if losses.get(load.CROSSED, 0) <= MOST_CROSSED:
+            losses.pop(load.CROSSED, None)
         check(counts["requests"] > 0, f"no request of the {name} connections")
-        check(not lost(counts), f"{name} connections lost {lost(counts)}:\n  "
+        check(not losses, f"{name} connections lost {losses}:\n  "
               + "\n  ".join(counts["details"]))
 
 
