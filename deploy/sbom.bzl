@@ -11,7 +11,7 @@ def _sbom_impl(ctx):
     args.add("--map", link.map)
     args.add("--sources", list)
     args.add("--sbom", ctx.outputs.sbom)
-    args.add("--licenses", ctx.outputs.licenses)
+    args.add("--licenses", ctx.outputs.license_files)
     ctx.actions.run(
         executable = ctx.executable._generator,
         arguments = [args],
@@ -19,7 +19,7 @@ def _sbom_impl(ctx):
             [ctx.executable.binary, link.map, list, ctx.file._status],
             transitive = [link.sources],
         ),
-        outputs = [ctx.outputs.sbom, ctx.outputs.licenses],
+        outputs = [ctx.outputs.sbom, ctx.outputs.license_files],
         # The distribution's Python has the distribution's modules.
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         mnemonic = "Sbom",
@@ -53,7 +53,7 @@ sbom = rule(
         ),
     },
     outputs = {
-        "licenses": "%{name}_licenses.tar",
+        "license_files": "%{name}_licenses.tar",
         "sbom": "%{name}.spdx.json",
     },
 )
