@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Tests the container image in podman: loads it, runs it as recommended, talks to both
-# planes, stops it with SIGTERM, and checks the exit status. Run it by hand after
-# `bazel build //deploy:image`; it takes about ten seconds.
+# planes and has its health checked, stops it with SIGTERM, and checks the exit status.
+# Run it after `bazel build //deploy:image`; it takes about ten seconds.
 #
 #   deploy/run_image.sh [IMAGE_TAR]
 #
-# Needs podman and grpcurl (.ci/install_tools installs it). Uses runc if available,
-# because crun does not support hybrid cgroups.
+# Needs podman and grpcurl (.ci/install_tools installs them). Exits with 75 where podman
+# cannot run containers. Uses runc if available, because crun does not support hybrid
+# cgroups.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,6 +18,11 @@ say() { printf '\n== %s\n' "$*"; }
 die() {
   printf 'run_image.sh: %s\n' "$*" >&2
   exit 1
+}
+
+cannot() { # nobody's fault: see .ci/run
+  printf 'run_image.sh: %s\n' "$*" >&2
+  exit 75
 }
 
 containers=()
@@ -31,16 +37,17 @@ clean_up() {
 }
 trap clean_up EXIT
 
-for tool in podman grpcurl; do
-  command -v "$tool" >/dev/null || die "needs $tool"
-done
+command -v podman >/dev/null || cannot 'there is no podman: apt-get install podman'
+podman info >/dev/null || cannot 'podman does not work here, see above'
+command -v grpcurl >/dev/null || die 'needs grpcurl'
 [ -r "$archive" ] || die "no $archive: bazel build //deploy:image"
 
 # Limits at or below the host's, for hosts on which podman cannot raise them.
 options=(--read-only --user 65532:65532 --cap-drop ALL
   --security-opt no-new-privileges --memory 512m --pids-limit 100
   --ulimit nofile=1024:1024 --ulimit nproc=1000:1000
-  --publish 127.0.0.1::8080 --publish 127.0.0.1::9901)
+  --publish 127.0.0.1::8080 --publish 127.0.0.1::9901
+  --health-cmd '["/echod", "--check_health"]' --health-interval disable)
 runtime=()
 if command -v runc >/dev/null; then runtime=(--runtime runc); fi
 
@@ -93,8 +100,19 @@ loaded=$(podman image inspect --format '{{.Id}}' "$name")
 grep -q "$loaded" <<<"$before" || image=$loaded
 podman image inspect --format '{{.Digest}} {{.Size}} bytes' "$name"
 
+say 'what it is'
+status=0
+version=$(timeout 60 podman "${runtime[@]}" run --rm "${options[@]}" "$name" --version) ||
+  status=$?
+[ "$status" -ne 125 ] || cannot 'podman cannot run containers here, see above'
+[ "$status" -eq 0 ] || die "--version: exit status $status"
+printf '%s\n' "$version"
+label() { podman image inspect --format "{{index .Labels \"org.opencontainers.image.$1\"}}" "$name"; }
+[ "echod $(label version)" = "$(head -n 1 <<<"$version")" ] || die 'its label says another version'
+grep -qx "commit: $(label revision)" <<<"$version" || die 'its label says another commit'
+
 say "run $name, with the admin service open to the host's loopback"
-run '--admin_address=[::]:9901' --drain_grace_period=2s --drain_timeout=5s
+run '--admin_address=[::]:9901' --drain_grace_period=4s --drain_timeout=5s
 health_is SERVING
 pid=$(podman inspect --format '{{.State.Pid}}' "$id")
 grep -E '^(Name|Uid|NSpid|CapEff|NoNewPrivs|Seccomp):' "/proc/$pid/status"
@@ -112,9 +130,16 @@ rpc echod.admin.v1.AdminService/GetStats >/dev/null
 rpc echod.admin.v1.AdminService/ListConnections |
   grep -E '"(name|listener|worker|state)"'
 
+say 'health checks, as podman and as people run them'
+timeout 20 podman healthcheck run "$id" || die 'it is not healthy'
+timeout 20 podman exec "$id" /echod --check_health
+
 say 'SIGTERM: NOT_SERVING immediately, echo during the grace period, exit status 0'
 podman kill --signal TERM "$id" >/dev/null
 health_is NOT_SERVING
+status=0
+timeout 20 podman exec "$id" /echod --check_health || status=$?
+[ "$status" -eq 1 ] || die "--check_health: exit status $status, not 1"
 echo_of 'last words'
 exec 3>&-
 stopped_with 0
