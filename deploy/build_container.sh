@@ -4,8 +4,7 @@
 #
 #   deploy/build_container.sh [OPTION OF podman build]...
 #
-# The image is localhost/echod:0.1.0, or what --tag says. A second build with the labels
-# uses the layers of the first.
+# The image is localhost/echod:0.1.0.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -23,19 +22,22 @@ release=$(sed -n 's/.* kVersion\[\] = "\(.*\)";/\1/p' echo/base/version.h)
 
 build() {
   # The format of OCI has no HEALTHCHECK.
-  podman "${runtime[@]}" build --format docker --layers --file deploy/Containerfile \
-    --tag "echod:$release" --iidfile "$scratch/id" "$@" .
+  podman "${runtime[@]}" build --format docker --iidfile "$scratch/id" "$@"
 }
 
-build "$@"
+build --file deploy/Containerfile "$@" .
 container=$(podman create "$(<"$scratch/id")")
 podman cp "$container:/echod" "$scratch/echod"
 said=$("$scratch/echod" --version)
 field() { sed -n "s/^$1: //p" <<<"$said"; }
-labels=(--build-arg "VERSION=$(sed -n '1s/echod //p' <<<"$said")"
-  --build-arg "REVISION=$(field commit)")
-if [ "$(field date)" != unknown ]; then
-  labels+=(--build-arg "CREATED=$(field date)")
-fi
-build "${labels[@]}" "$@"
+# A build caches labels without regard to the arguments in them, so they come last.
+{
+  printf 'FROM %s\n' "$(<"$scratch/id")"
+  printf 'LABEL org.opencontainers.image.%s="%s"\n' \
+    version "$(sed -n '1s/echod //p' <<<"$said")" revision "$(field commit)"
+  if [ "$(field date)" != unknown ]; then
+    printf 'LABEL org.opencontainers.image.created="%s"\n' "$(field date)"
+  fi
+} >"$scratch/Containerfile"
+build --tag "echod:$release" --file "$scratch/Containerfile" "$scratch"
 printf '%s\n' "$said"
