@@ -118,7 +118,8 @@ class Deployment:
 
     def pods(self):
         return [Pod(self.namespace, item)
-                for item in self.get("pods", "--selector=app.kubernetes.io/name=echod")["items"]]
+                for item in self.get(
+                    "pods", "--selector=app.kubernetes.io/name=echod")["items"]]
 
     def settle(self, replicas, seconds=60):
         """Waits until there are `replicas` pods, all Ready, and none terminates."""

@@ -24,10 +24,10 @@ def output(*words):
 
 def machine():
     """What a cluster could change on the machine."""
-    own = str(STATE)
+    mounts = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+    marks = ("kube", "containerd", "cni", str(STATE))
     return {
-        "mounts": [line for line in pathlib.Path("/proc/self/mounts").read_text().splitlines()
-                   if any(word in line for word in ("kube", "containerd", "cni", own))],
+        "mounts": [line for line in mounts if any(mark in line for mark in marks)],
         "folders": [folder for folder in FOLDERS if os.path.exists(folder)],
         "interfaces": [line.split()[1] for line in
                        output("ip", "-oneline", "link").splitlines()],

@@ -5,6 +5,7 @@ A scenario gets echod in a namespace of its own, and adds to its figures.
 """
 
 import contextlib
+import itertools
 import json
 import subprocess
 import time
@@ -15,6 +16,7 @@ from deployment import (ADMIN_PORT, CLUSTER, ECHO_PORT, TREE, Load, check, event
 
 SCENARIOS = {}
 ALONE = set()  # those that others beside them would notice
+POLICIES = set()  # those that need kube-router
 
 
 def scenario(function):
@@ -24,6 +26,11 @@ def scenario(function):
 
 def alone(function):
     ALONE.add(function.__name__)
+    return function
+
+
+def with_policies(function):
+    POLICIES.add(function.__name__)
     return function
 
 
@@ -61,8 +68,8 @@ def echo(address, line="hello world."):
     host, port = address.split(":")
     return subprocess.run(
         [CLUSTER, "in_client", "bash", "-c",
-         'exec 3<>"/dev/tcp/$1/$2" && printf "%s\\n" "$3" >&3 && IFS= read -r -t 5 answer <&3'
-         ' && printf %s "$answer"', "echo", host, port, line],
+         'exec 3<>"/dev/tcp/$1/$2" && printf "%s\\n" "$3" >&3 &&'
+         ' IFS= read -r -t 5 answer <&3 && printf %s "$answer"', "echo", host, port, line],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=TREE,
         timeout=20).stdout
 
@@ -327,4 +334,68 @@ def out_of_memory(echod, figures):
     check(after.last_end["reason"] == "OOMKilled", f"it ended with {after.last_end}")
     with under_load(echod, figures):
         time.sleep(2)
+    check_nothing_lost(figures)
+
+
+# --- with a network plugin that enforces policies
+
+
+@contextlib.contextmanager
+def enforced_policies():
+    process = subprocess.Popen(
+        [CLUSTER, "in", "kube-router", "--run-firewall=true", "--run-router=false",
+         "--run-service-proxy=false", "--run-loadbalancer=false", "--health-port=0",
+         "--kubeconfig=/run/kubernetes/admin.conf", "--hostname-override=node",
+         "--service-cluster-ip-range=198.18.128.0/20"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TREE)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def asks_health(echod, name, address, labels):
+    """Whether a pod with these labels reaches that admin port: it asks for the health."""
+    container = echod.get("deployment", "echod")["spec"]["template"]["spec"]
+    echod.kubectl("apply", "--filename=-", text=json.dumps({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "restartPolicy": "Never",
+            "securityContext": container["securityContext"],
+            "containers": [{
+                "name": "client", "image": container["containers"][0]["image"],
+                "args": [f"--check_health={address}"],
+                "securityContext": container["containers"][0]["securityContext"]}]}}))
+    phase = eventually(f"the pod {name} ends", lambda: {
+        "Succeeded": "yes", "Failed": "no"}.get(
+            echod.get("pod", name)["status"]["phase"]), 60)
+    return phase == "yes"
+
+
+@scenario
+@alone
+@with_policies
+def network_policy(echod, figures):
+    """The NetworkPolicy, enforced by kube-router"""
+    echod.create(2)
+    address = f"{echod.pods()[0].address}:{ADMIN_PORT}"
+    anyone, operator = {"app": "anyone"}, {"echod-admin-client": "true"}
+    check(asks_health(echod, "before", address, anyone),
+          "nothing enforces the policy, and yet a pod is refused")
+    with enforced_policies():
+        eventually("the policy is enforced", lambda: "KUBE-POD-FW" in run(
+            "iptables-save"))
+        number = itertools.count()
+        # A pod without rules yet may be refused at first, or let through.
+        eventually("an operator's pod reaches the admin port", lambda: asks_health(
+            echod, f"operator-{next(number)}", address, operator))
+        eventually("another pod does not", lambda: not asks_health(
+            echod, f"other-{next(number)}", address, anyone))
+        with under_load(echod, figures):
+            check(not asks_health(echod, "late", address, anyone),
+                  "another pod reaches the admin port")
+        restarts = sum(pod.restarts for pod in echod.settle(2))
+    check(restarts == 0, "the policy refuses the probes")
     check_nothing_lost(figures)
