@@ -106,6 +106,7 @@ class Deployment:
                 output = self.kubectl("apply", "--kustomize", folder)
         wanted = self.get("deployment", "echod")["spec"]["replicas"]
         self.settle(wanted)
+        self.proxied(wanted)
         return output
 
     def rolled_out(self, seconds=60):
@@ -128,6 +129,14 @@ class Deployment:
             return len(pods) == replicas and all(
                 pod.ready and not pod.terminating for pod in pods) and pods
         return eventually(f"{replicas} Ready pods and no other", settled, seconds)
+
+    def proxied(self, replicas):
+        """Waits until kube-proxy sends the Service's clients to so many pods. It follows
+        readiness by up to a second."""
+        mark = f'"{self.namespace}/echod:echo -> '
+        eventually(f"kube-proxy knows {replicas} pods", lambda: sum(
+            mark in line for line in
+            run("iptables-save", "--table=nat").splitlines()) == replicas)
 
     def address(self):
         """The address of the Service."""
