@@ -73,6 +73,7 @@ void ByteFlow::Pump() {
       if (cleared_ == 0) return WaitFor(Wait::kNothing);
     }
     const std::size_t sent = SendCleared();
+    if (out_of_memory_) return EndWith(End::kBroken);
     if (sent == 0) return WaitFor(Wait::kWritable);
     waiting_.erase(0, sent);
     cleared_ -= sent;
@@ -89,7 +90,9 @@ std::size_t ByteFlow::SendCleared() {
   const ssize_t sent = send(to_, waiting_.data(), cleared_, MSG_NOSIGNAL);
   if (sent >= 0) return static_cast<std::size_t>(sent);
   if (IsTransient(errno)) return 0;
-  gone_ = true;
+  // The receiver is there, and would wait for what is missing.
+  out_of_memory_ = errno == ENOMEM || errno == ENOBUFS;
+  gone_ = !out_of_memory_;
   return cleared_;
 }
 

@@ -71,6 +71,7 @@ class ByteFlow {
   std::string waiting_;         // read and not passed on
   std::size_t cleared_ = 0;     // bytes of waiting_ that passed inspection
   bool gone_ = false;           // the receiver has closed
+  bool out_of_memory_ = false;  // a send has failed for want of memory
   bool ended_ = false;
 };
 

@@ -80,14 +80,20 @@ int SocketFile::Bind(int fd, const std::string& path, SocketFile& file) {
     const UniqueFd directory(
         open(DirectoryOf(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory.valid()) return errno;
-    if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) return EADDRINUSE;
+    if (flock(directory.get(), LOCK_EX | LOCK_NB) != 0) {
+      return errno == EWOULDBLOCK ? EADDRINUSE : errno;
+    }
     if (!IsStale(path)) return EADDRINUSE;
     if (unlink(path.c_str()) != 0) return errno;
     error = TryBind(fd, path);
   }
   if (error != 0) return error;
   struct stat status = {};
-  if (lstat(path.c_str(), &status) != 0) return errno;
+  if (lstat(path.c_str(), &status) != 0) {
+    error = errno;
+    unlink(path.c_str());
+    return error;
+  }
   SocketFile bound;
   bound.path_ = path;
   bound.device_ = status.st_dev;

@@ -22,7 +22,9 @@ namespace echod::testing {
   CALL(eventfd)                 \
   CALL(eventfd_read)            \
   CALL(eventfd_write)           \
+  CALL(fchmod)                  \
   CALL(fcntl)                   \
+  CALL(flock)                   \
   CALL(fstat)                   \
   CALL(fsync)                   \
   CALL(gethostname)             \
@@ -33,6 +35,7 @@ namespace echod::testing {
   CALL(getsockopt)              \
   CALL(ioctl)                   \
   CALL(listen)                  \
+  CALL(lstat)                   \
   CALL(open)                    \
   CALL(openat)                  \
   CALL(pipe2)                   \

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -144,6 +145,8 @@ ECHOD_FAULT(int, epoll_wait, (int fd, epoll_event* events, int most, int ms),
 ECHOD_FAULT(int, eventfd, (unsigned count, int flags), (count, flags))
 ECHOD_FAULT(int, eventfd_read, (int fd, eventfd_t* value), (fd, value))
 ECHOD_FAULT(int, eventfd_write, (int fd, eventfd_t value), (fd, value))
+ECHOD_FAULT(int, fchmod, (int fd, mode_t mode), (fd, mode))
+ECHOD_FAULT(int, flock, (int fd, int how), (fd, how))
 ECHOD_FAULT(int, fstat, (int fd, struct stat* to), (fd, to))
 ECHOD_FAULT(int, fsync, (int fd), (fd))
 ECHOD_FAULT(int, gethostname, (char* name, std::size_t size), (name, size))
@@ -156,6 +159,7 @@ ECHOD_FAULT(int, getsockopt,
             (int fd, int level, int name, void* value, socklen_t* size),
             (fd, level, name, value, size))
 ECHOD_FAULT(int, listen, (int fd, int backlog), (fd, backlog))
+ECHOD_FAULT(int, lstat, (const char* path, struct stat* to), (path, to))
 ECHOD_FAULT(int, pipe2, (int* fds, int flags), (fds, flags))
 ECHOD_FAULT(int, poll, (pollfd * fds, nfds_t count, int ms), (fds, count, ms))
 ECHOD_FAULT(ssize_t, read, (int fd, void* to, std::size_t size), (fd, to, size))

@@ -5,6 +5,9 @@
 // Whatever fails, the process neither aborts nor hangs, its exit status is
 // correct, and a single failure affects at most one connection.
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,8 +15,11 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,10 +27,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "echo/base/socket_address.h"
+#include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/fault/fault_injector.h"
 #include "tests/support/conversation.h"
+#include "tests/support/eventually.h"
 #include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tcp_client.h"
@@ -59,6 +67,10 @@ int LikelyError(FaultCall call) {
     case kFault_eventfd_write:
     case kFault_pthread_create:
       return EAGAIN;
+    case kFault_fchmod:
+      return EPERM;
+    case kFault_flock:
+      return EWOULDBLOCK;
     case kFault_getpeername:
     case kFault_shutdown:
       return ENOTCONN;
@@ -71,6 +83,35 @@ int LikelyError(FaultCall call) {
       return ENOMEM;
   }
 }
+
+// A directory for the files of a server: its access log, and Unix sockets,
+// which an earlier process has left there.
+class Files {
+ public:
+  Files() {
+    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+    for (const std::string& path : {at_start(), later()}) LeaveSocket(path);
+  }
+  ~Files() { std::filesystem::remove_all(directory_); }
+  Files(const Files&) = delete;
+  Files& operator=(const Files&) = delete;
+
+  std::string at_start() const { return directory_ + "/at_start"; }
+  std::string later() const { return directory_ + "/later"; }
+  std::string access_log() const { return directory_ + "/access_log"; }
+
+ private:
+  static void LeaveSocket(const std::string& path) {
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un name = {};
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof name.sun_path - 1);
+    EXPECT_EQ(
+        bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+  }
+
+  std::string directory_ = "/tmp/fault_sweep_XXXXXX";
+};
 
 // When the fault starts.
 enum class Phase { kStart, kRun };
@@ -117,9 +158,13 @@ class FaultSweepTest
         .timeout = stays ? absl::Milliseconds(100) : kPatience};
     if (fault.has_value() && phase == Phase::kStart) injector.Arm(*fault);
     Life life;
+    const Files files;
     ServerProcess server(
         {.flags = {"--workers=2", "--mode=raw", "--drain_timeout=500ms",
-                   "--http_address=127.0.0.1:0"},
+                   "--http_address=127.0.0.1:0",
+                   absl::StrCat("--listen=127.0.0.1:0,local=unix:",
+                                files.at_start()),
+                   absl::StrCat("--access_log=", files.access_log())},
          .may_fail = true,
          .in_child = injector.Enter()});
     life.started = server.started();
@@ -127,6 +172,7 @@ class FaultSweepTest
     if (life.started) {
       AdminClient admin(server);
       if (fault.has_value() && phase == Phase::kRun) injector.Arm(*fault);
+      ExerciseFiles(server, admin, files, stays);
       const SocketAddress at_last = Exercise(server, admin, client, stays);
       // The fault may affect one of them.
       life.served_at_last = Serves(at_last, client) || Serves(at_last, client);
@@ -154,7 +200,7 @@ class FaultSweepTest
            client->Read(4) == "ping";
   }
 
-  // Exercises everything that a server does. Ignores failures, because the
+  // Exercises everything else that a server does. Ignores failures, because the
   // fault may have caused them. Returns the address on which the server
   // accepts.
   static SocketAddress Exercise(ServerProcess& server, AdminClient& admin,
@@ -180,9 +226,13 @@ class FaultSweepTest
     move.mutable_listener()->set_name("listeners/default");
     move.mutable_listener()->set_address("127.0.0.2");
     admin::v1::Listener moved;
-    const bool has_moved =
-        admin.Call(&AdminClient::Stub::UpdateListener, move, &moved, timeout)
-            .ok();
+    if (!admin.Call(&AdminClient::Stub::UpdateListener, move, &moved, timeout)
+             .ok()) {
+      // The fault may have taken the answer alone.
+      admin::v1::GetListenerRequest get;
+      get.set_name("listeners/default");
+      admin.Call(&AdminClient::Stub::GetListener, get, &moved, timeout);
+    }
     if (connections.connections_size() > 0) {
       admin::v1::CloseConnectionRequest close;
       close.set_name(connections.connections(0).name());
@@ -193,11 +243,39 @@ class FaultSweepTest
       HttpGet(server.http_address(), path, "", options);
     }
     if (other.has_value()) other->Reset();
-    return has_moved ? SocketAddress::FromHost(
-                           moved.address(),
-                           static_cast<std::uint16_t>(moved.bound_port()))
-                           .value_or(address)
-                     : address;
+    return SocketAddress::FromHost(
+               moved.address(), static_cast<std::uint16_t>(moved.bound_port()))
+        .value_or(address);
+  }
+
+  // The same for what it does with files.
+  static void ExerciseFiles(ServerProcess& server, AdminClient& admin,
+                            const Files& files, bool stays) {
+    const absl::Duration timeout = stays ? absl::Milliseconds(200) : kPatience;
+    TcpClient::ConnectTo(files.at_start());
+    admin::v1::CreateListenerRequest create;
+    create.set_listener_id("later");
+    create.mutable_listener()->set_address("unix:" + files.later());
+    admin::v1::Listener ignored;
+    admin.Call(&AdminClient::Stub::CreateListener, create, &ignored, timeout);
+    TcpClient::ConnectTo(files.later());
+    admin::v1::DeleteListenerRequest deletion;
+    deletion.set_name("listeners/later");
+    admin.Call(&AdminClient::Stub::DeleteListener, deletion, &ignored, timeout);
+    std::error_code failed;
+    std::filesystem::rename(files.access_log(), files.access_log() + ".1",
+                            failed);
+    server.Signal(SIGHUP);
+    if (stays) return;
+    // A fault can make it try again in a second, or end the server.
+    Eventually([&] {
+      admin::v1::Stats stats;
+      return std::filesystem::exists(files.access_log()) ||
+             !admin
+                  .Call(&AdminClient::Stub::GetStats,
+                        admin::v1::GetStatsRequest(), &stats, timeout)
+                  .ok();
+    });
   }
 };
 
