@@ -304,7 +304,7 @@ absl::Status ConfigReloader::Thread::Explain(
       absl::StrAppend(
           &problem.what, "; listener ", holder.id, " has port ", port,
           " on address ", holder.address,
-          ": to pass the port on, move or delete that listener in this file, "
+          ". To pass the port on, move or delete that listener in this file, "
           "and write the same address here; or free the port with one reload, "
           "and take it with the next");
     }

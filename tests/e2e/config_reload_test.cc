@@ -201,7 +201,7 @@ TEST_F(ConfigReloadTest, PassesPortsOn) {
   EXPECT_TRUE(absl::EndsWith(
       ReloadError(),
       absl::StrCat("; listener new has port ", second,
-                   " on address 127.0.0.1: to pass the port on, move or delete "
+                   " on address 127.0.0.1. To pass the port on, move or delete "
                    "that listener in this file, and write the same address "
                    "here; or free the port with one reload, and take it with "
                    "the next")));
