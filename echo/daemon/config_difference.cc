@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "echo/base/listen_address.h"
 #include "echo/control/settings_table.h"
 
 namespace echod {
@@ -29,7 +30,8 @@ ListenerUpdate UpdateTo(const ListenerCreation& wanted,
   ListenerUpdate update;
   update.id = wanted.id;
   update.address = wanted.address;
-  update.port = wanted.port;
+  // The path of a Unix socket has none.
+  if (!IsUnixAddress(wanted.address)) update.port = wanted.port;
   for (const Setting& setting : SettingsTable()) {
     std::visit(
         [&](const auto& kind) {

@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -233,6 +234,40 @@ TEST_F(ConfigReloadTest, WhileDrainingItFailsAndTheDrainGoesOn) {
       [&] { return Server().state() == admin::v1::Server::STATE_DRAINING; }));
   EXPECT_TRUE(absl::StrContains(ReloadError(), "drain"));
   EXPECT_EQ(Server().state(), admin::v1::Server::STATE_DRAINING);
+}
+
+// The path of a Unix socket has no port, in a change as little as in the file.
+TEST_F(ConfigReloadTest, KeepsMovesAndSwapsUnixSockets) {
+  std::string folder = "/tmp/config_reload_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const auto listener = [&](const std::string& name, const std::string& path,
+                            const std::string& mode) {
+    return absl::StrCat("{name: ", name, ", address: \"unix:", folder, "/",
+                        path, "\", mode: ", mode, "}");
+  };
+  const auto answer = [&](const std::string& path) {
+    std::optional<TcpClient> client = TcpClient::ConnectTo(folder + "/" + path);
+    return client.has_value() && client->Send("a\n") ? client->Read(2) : "";
+  };
+  WriteListeners({listener("lines", "1", "line"), kDefault});
+  Start();
+  EXPECT_EQ(ReloadError(), "");
+  WriteListeners(
+      {listener("lines", "1", "line"), listener("default", "2", "raw")});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(answer("1"), "YO");
+  EXPECT_EQ(answer("2"), "a\n");
+  WriteListeners(
+      {listener("lines", "2", "line"), listener("default", "1", "raw")});
+  EXPECT_EQ(ReloadError(), "");
+  EXPECT_EQ(answer("1"), "a\n");
+  EXPECT_EQ(answer("2"), "YO");
+  WriteListeners({listener("lines", "2", "line"), kDefault});
+  EXPECT_EQ(ReloadError(), "");
+  std::optional<TcpClient> client = ConnectTo("default");
+  EXPECT_TRUE(client.has_value() && Echoes(*client, "one"));
+  EXPECT_FALSE(std::filesystem::exists(folder + "/1"));
+  std::filesystem::remove_all(folder);
 }
 
 // A reload moves what readiness expects together with the listener.
