@@ -105,6 +105,21 @@ TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreGivenUp) {
       [&] { return data_plane_.connections.list_calls() == kPages; }));
 }
 
+// Its walk would go on, and others would wait for its turn.
+TEST_F(LargeMessagesTest, AListIsAbandonedWithItsClient) {
+  data_plane_.connections.hold_lists = true;
+  Start();
+  {
+    TcpClient client = AskAndDoNotRead(1);
+    ASSERT_TRUE(
+        Eventually([&] { return data_plane_.connections.list_calls() == 1; }));
+    EXPECT_FALSE(*data_plane_.connections.queries()[0].abandoned);
+  }
+  EXPECT_TRUE(Eventually(
+      [&] { return data_plane_.connections.queries()[0].abandoned->load(); }));
+  data_plane_.connections.DropHeldLists();
+}
+
 TEST_F(LargeMessagesTest, RequestsComeAsTheyAre) {
   Start();
   grpc::ClientContext context;

@@ -41,6 +41,7 @@ ServerUnaryReactor* AdminService::ListConnections(
   absl::StatusOr<ConnectionList> list = ParseConnectionList(*request);
   if (!list.ok()) return FinishNow(context, list.status());
   auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
+  list->query.abandoned = reactor->abandoned();
   reactor->Begin([this, reactor, response, list = *std::move(list)]() mutable {
     if (list.skip == 0) return MakePage(std::move(list), reactor, response);
     ConnectionQuery skip = SkipQuery(list);

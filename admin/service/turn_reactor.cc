@@ -29,6 +29,7 @@ void TurnReactor::Begin(AnswerTurns::Start start) {
 }
 
 void TurnReactor::OnCancel() {
+  *abandoned_ = true;
   if (turns_.Cancel(ticket_)) Finish(grpc::Status::CANCELLED);
 }
 

@@ -8,6 +8,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -33,6 +34,11 @@ class TurnReactor final : public grpc::ServerUnaryReactor {
   // finished.
   void Begin(AnswerTurns::Start start);
 
+  // Becomes true when the client has gone, or has taken too long.
+  std::shared_ptr<const std::atomic<bool>> abandoned() const {
+    return abandoned_;
+  }
+
   // For gRPC.
   void OnCancel() override;
   void OnDone() override;
@@ -47,6 +53,8 @@ class TurnReactor final : public grpc::ServerUnaryReactor {
   const std::string client_;
   AnswerTurns::Ticket ticket_ = 0;
   bool started_ = false;
+  const std::shared_ptr<std::atomic<bool>> abandoned_ =
+      std::make_shared<std::atomic<bool>>(false);
   // Once started, the RPC and the alarm hold one reference each.
   std::atomic<int> holders_{2};
   grpc::Alarm alarm_;

@@ -29,6 +29,7 @@ class FakeConnectionControl final : public ConnectionControl {
 
   // Instead of answering, keeps the Reply; the test answers, or drops it.
   bool hold_replies = false;
+  bool hold_lists = false;  // the same for lists
 
   std::optional<CloseMode> last_close() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -37,6 +38,10 @@ class FakeConnectionControl final : public ConnectionControl {
   std::vector<Reply<ConnectionInfo>> TakeHeldReplies() {
     std::lock_guard<std::mutex> lock(mutex_);
     return std::exchange(held_, {});
+  }
+  void DropHeldLists() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    held_lists_.clear();
   }
   bool has_held_replies() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -54,6 +59,10 @@ class FakeConnectionControl final : public ConnectionControl {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       queries_.push_back(query);
+      if (hold_lists) {
+        held_lists_.push_back(std::move(reply));
+        return;
+      }
     }
     ConnectionPart part;
     const std::uint64_t after =
@@ -151,6 +160,7 @@ class FakeConnectionControl final : public ConnectionControl {
   mutable std::mutex mutex_;
   std::optional<CloseMode> last_close_;
   std::vector<Reply<ConnectionInfo>> held_;
+  std::vector<Reply<ConnectionParts>> held_lists_;
   std::vector<ConnectionClosing> closings_;
   std::vector<ConnectionQuery> queries_;
   std::vector<std::shared_ptr<SessionEventSink>> sinks_;

@@ -3,6 +3,7 @@
 #ifndef ECHO_CONTROL_CONNECTION_CONTROL_H_
 #define ECHO_CONTROL_CONNECTION_CONTROL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,8 @@ struct ConnectionQuery {
   bool places_only = false;  // only their places in the order
   // With a filter: count all that match, not only those of the page.
   bool count_matches = false;
+  // Becomes true when nobody waits for the answer any more. Null: never.
+  std::shared_ptr<const std::atomic<bool>> abandoned = {};
 };
 
 struct ConnectionPage {

@@ -111,6 +111,20 @@ TEST(ConnectionDirectoryTest, AnOrderHoldsAcrossWorkersAndPages) {
   EXPECT_TRUE(std::is_sorted(lines.rbegin(), lines.rend()));
 }
 
+TEST(ConnectionDirectoryTest, AListThatNobodyWaitsForLooksAtNothing) {
+  TestServer server(Workers(3));
+  const std::vector<TcpClient> clients = ConnectWithLines(server, 5);
+  const auto abandoned = std::make_shared<std::atomic<bool>>(false);
+  ConnectionQuery query;
+  query.order = {{.field = ConnectionField::kLinesEchoed, .descending = true}};
+  query.abandoned = abandoned;
+  EXPECT_EQ(server.List(query)->connections.size(), 5u);
+  *abandoned = true;
+  const absl::StatusOr<ConnectionPage> page = server.List(query);
+  ASSERT_TRUE(page.ok());
+  EXPECT_TRUE(page->connections.empty());
+}
+
 TEST(ConnectionDirectoryTest, EqualOnesAreOrderedByNumber) {
   TestServer server(Workers(3));
   std::vector<TcpClient> clients;

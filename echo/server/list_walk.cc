@@ -3,6 +3,7 @@
 #include "echo/server/list_walk.h"
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "echo/control/connection_info.h"
@@ -21,6 +22,11 @@ ListWalk::ListWalk(const ConnectionQuery& query)
 
 bool ListWalk::Continue(const Connections& connections, MonotonicTime now,
                         Budget& budget) {
+  if (query_.abandoned != nullptr &&
+      query_.abandoned->load(std::memory_order_relaxed)) {
+    part_ = {};
+    return true;
+  }
   const bool to_the_end = !query_.order.empty() || query_.count_matches;
   const int look = OperatorJobs::kLook +
                    (query_.filter != nullptr ? query_.filter->cost() : 0);

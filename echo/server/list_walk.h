@@ -30,7 +30,8 @@ class ListWalk {
   explicit ListWalk(const ConnectionQuery& query);
 
   // Continues with the worker's connections of this moment. True when the part
-  // is complete, false when the budget is exhausted.
+  // is complete, false when the budget is exhausted. It is empty once nobody
+  // waits for it.
   bool Continue(const Connections& connections, MonotonicTime now,
                 OperatorJobs::Budget& budget);
 
