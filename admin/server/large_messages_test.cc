@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,27 @@ TEST_F(LargeMessagesTest, PagesThatAClientDoesNotTakeAreGivenUp) {
   const TcpClient greedy = AskAndDoNotRead(kPages);
   EXPECT_TRUE(Eventually(
       [&] { return data_plane_.connections.list_calls() == kPages; }));
+}
+
+// A list of a busy server may take long; only reading it has a time limit.
+TEST_F(LargeMessagesTest, AListThatTakesLongIsNotGivenUp) {
+  data_plane_.connections.infos[1] = {.number = 1, .listener_id = "a"};
+  data_plane_.connections.hold_lists = true;
+  Start(absl::Milliseconds(1));
+  std::future<grpc::Status> list =
+      std::async(std::launch::async, [this] { return List(); });
+  ASSERT_TRUE(
+      Eventually([&] { return data_plane_.connections.list_calls() == 1; }));
+  // Time goes by, in which others are given up.
+  data_plane_.connections.hold_lists = false;
+  {
+    const TcpClient greedy = AskAndDoNotRead(40);
+    EXPECT_TRUE(
+        Eventually([&] { return data_plane_.connections.list_calls() == 41; }));
+  }
+  EXPECT_FALSE(*data_plane_.connections.queries()[0].abandoned);
+  data_plane_.connections.DropHeldLists();
+  EXPECT_EQ(list.get().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
 // Its walk would go on, and others would wait for its turn.

@@ -19,6 +19,7 @@
 #include "admin/service/connection_list.h"
 #include "admin/service/connection_watch_stream.h"
 #include "admin/service/stats_watch.h"
+#include "admin/service/turn_reactor.h"
 #include "admin/transport/admin_counters.h"
 #include "echo/control/data_plane.h"
 #include "echo/control/listener_control.h"
@@ -154,7 +155,7 @@ class AdminService final : public admin::v1::AdminService::CallbackService {
   admin::v1::Server Describe(const ServerInfo& info) const;
   admin::v1::Stats ReadStats(admin::v1::StatsView view) const;
   // Asks for a page that skips nothing, and finishes the RPC with it.
-  void MakePage(ConnectionList list, grpc::ServerUnaryReactor* reactor,
+  void MakePage(ConnectionList list, TurnReactor* reactor,
                 admin::v1::ListConnectionsResponse* response);
 
   const DataPlane data_plane_;

@@ -64,16 +64,17 @@ ServerUnaryReactor* AdminService::ListConnections(
   return reactor;
 }
 
-void AdminService::MakePage(ConnectionList list, ServerUnaryReactor* reactor,
+void AdminService::MakePage(ConnectionList list, TurnReactor* reactor,
                             admin::v1::ListConnectionsResponse* response) {
   ConnectionQuery query = list.query;
   data_plane_.connections.ListConnections(
-      std::move(query), FinishLater<ConnectionParts>(
-                            answers_, reactor, response,
-                            [list = std::move(list)](ConnectionParts& parts) {
-                              return PageToProto(MergeParts(std::move(parts)),
-                                                 list);
-                            }));
+      std::move(query),
+      FinishLater<ConnectionParts>(
+          answers_, reactor, response,
+          [reactor, list = std::move(list)](ConnectionParts& parts) {
+            reactor->OnAnswer();
+            return PageToProto(MergeParts(std::move(parts)), list);
+          }));
 }
 
 ServerUnaryReactor* AdminService::GetConnection(

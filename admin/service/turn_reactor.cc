@@ -18,14 +18,18 @@ TurnReactor::TurnReactor(AnswerTurns& turns, absl::Duration timeout,
 void TurnReactor::Begin(AnswerTurns::Start start) {
   ticket_ = turns_.Begin(client_, [this, start = std::move(start)]() mutable {
     started_ = true;
-    alarm_.Set(
-        gpr_time_from_millis(absl::ToInt64Milliseconds(timeout_), GPR_TIMESPAN),
-        [this](bool expired) {
-          if (expired) CancelUnlessDone();
-          Release();
-        });
     start();
   });
+}
+
+void TurnReactor::OnAnswer() {
+  holders_.fetch_add(1);
+  alarm_.Set(
+      gpr_time_from_millis(absl::ToInt64Milliseconds(timeout_), GPR_TIMESPAN),
+      [this](bool expired) {
+        if (expired) CancelUnlessDone();
+        Release();
+      });
 }
 
 void TurnReactor::OnCancel() {

@@ -26,13 +26,17 @@ namespace echod {
 // the answer thread finishes the RPC.
 class TurnReactor final : public grpc::ServerUnaryReactor {
  public:
-  // `turns` outlives the reactor. `timeout` counts from the start of its turn.
+  // `turns` outlives the reactor. `timeout` counts from OnAnswer.
   TurnReactor(AnswerTurns& turns, absl::Duration timeout,
               grpc::CallbackServerContext& context);
 
   // Called once, in the RPC's handler. `start` has the answer made and the RPC
   // finished.
   void Begin(AnswerTurns::Start start);
+
+  // At most once, before the RPC is finished: the answer has been made, and the
+  // client's time to read it begins.
+  void OnAnswer();
 
   // Becomes true when the client has gone, or has taken too long.
   std::shared_ptr<const std::atomic<bool>> abandoned() const {
@@ -55,8 +59,8 @@ class TurnReactor final : public grpc::ServerUnaryReactor {
   bool started_ = false;
   const std::shared_ptr<std::atomic<bool>> abandoned_ =
       std::make_shared<std::atomic<bool>>(false);
-  // Once started, the RPC and the alarm hold one reference each.
-  std::atomic<int> holders_{2};
+  // The RPC and, once set, the alarm hold one reference each.
+  std::atomic<int> holders_{1};
   grpc::Alarm alarm_;
 
   Mutex mutex_;

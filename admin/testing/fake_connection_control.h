@@ -3,6 +3,7 @@
 #ifndef ADMIN_TESTING_FAKE_CONNECTION_CONTROL_H_
 #define ADMIN_TESTING_FAKE_CONNECTION_CONTROL_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -29,7 +30,7 @@ class FakeConnectionControl final : public ConnectionControl {
 
   // Instead of answering, keeps the Reply; the test answers, or drops it.
   bool hold_replies = false;
-  bool hold_lists = false;  // the same for lists
+  std::atomic<bool> hold_lists = false;  // the same for lists
 
   std::optional<CloseMode> last_close() const {
     std::lock_guard<std::mutex> lock(mutex_);
