@@ -24,7 +24,7 @@
 #include "echo/base/socket_address.h"
 #include "echod/admin/v1/admin.pb.h"
 #include "gtest/gtest.h"
-#include "src/proto/grpc/health/v1/health.pb.h"
+#include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/health_client.h"
 #include "tests/support/http_get.h"
