@@ -28,12 +28,10 @@
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 #include "src/proto/grpc/health/v1/health.grpc.pb.h"
-#include "tests/support/eventually.h"
 
 namespace echod {
 namespace {
 
-using testing::Eventually;
 using Stub = admin::v1::AdminService::Stub;
 
 class AdminStatsTest : public AdminServerTest {};

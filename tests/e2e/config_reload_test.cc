@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "echo/base/socket_address.h"
 #include "gtest/gtest.h"
-#include "src/proto/grpc/health/v1/health.pb.h"
+#include "src/proto/grpc/health/v1/health.grpc.pb.h"
 #include "tests/e2e/admin_client.h"
 #include "tests/e2e/health_client.h"
 #include "tests/e2e/reloaded_server.h"

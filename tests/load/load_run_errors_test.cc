@@ -26,12 +26,9 @@
 #include "tests/load/load_options.h"
 #include "tests/load/load_run.h"
 #include "tests/load/test_load.h"
-#include "tests/support/eventually.h"
 
 namespace echod::load {
 namespace {
-
-using testing::Eventually;
 
 // Accepts connections one by one, and passes each to `serve`.
 class BadServer {
