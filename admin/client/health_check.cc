@@ -32,9 +32,10 @@ absl::Status NoAnswer(const grpc::Status& status,
   const std::string address = question.address.ToString();
   switch (status.error_code()) {
     case grpc::StatusCode::NOT_FOUND:
-      return absl::NotFoundError(
-          absl::StrCat(address, " has no health service named '",
-                       question.service, "'; an empty name asks for all"));
+      return absl::NotFoundError(absl::StrCat(
+          address, " has no health service named '", question.service,
+          "'; name liveness, readiness or echod.listener/ID, or "
+          "none for the server as a whole"));
     case grpc::StatusCode::UNIMPLEMENTED:
       return absl::UnimplementedError(absl::StrCat(
           address, " has no grpc.health.v1.Health; give an admin address"));
@@ -44,8 +45,8 @@ absl::Status NoAnswer(const grpc::Status& status,
                        absl::FormatDuration(question.timeout)));
     default:
       return absl::UnavailableError(
-          absl::StrCat(address, " cannot be asked; give the --admin_address ",
-                       "of a running echod: ", status.error_message()));
+          absl::StrCat("cannot ask ", address, " (", status.error_message(),
+                       "); give the --admin_address of a running echod"));
   }
 }
 
