@@ -134,7 +134,7 @@ struct MadeUpTime {
   }
 };
 
-TEST(OperatorJobsTest, WalksTakeAHundredthOfABusyLoop) {
+TEST(OperatorJobsTest, WalksTakeTheirShareOfABusyLoop) {
   const auto loop = *EventLoop::Create();
   MadeUpTime time;
   OperatorJobs jobs(*loop, time.Now(), time.CpuTime());

@@ -19,7 +19,7 @@ WalkPace::Duration WalkPace::Begin(Times times) {
 void WalkPace::Look(Duration passed, Duration for_clients) {
   window_passed_ += passed;
   window_for_clients_ += std::max(for_clients, Duration::zero());
-  if (window_for_clients_ > std::max(window_passed_, kWindow) / kShare) {
+  if (window_for_clients_ > std::max(window_passed_, kWindow) / kIdleShare) {
     idle_ = false;
   } else if (window_passed_ >= kWindow) {
     idle_ = true;
