@@ -42,7 +42,8 @@ TEST(HealthCheckTest, FollowsADrain) {
   const Finished gone = RunEchod({flag});
   EXPECT_EQ(gone.exit_status, 2);
   EXPECT_EQ(gone.out, "");
-  EXPECT_EQ(gone.err.rfind(absl::StrCat("echod: ", server.admin_address()), 0),
+  EXPECT_EQ(gone.err.rfind(
+                absl::StrCat("echod: cannot ask ", server.admin_address()), 0),
             0u)
       << gone.err;
 }
