@@ -25,9 +25,6 @@
 namespace echod::e2e {
 namespace {
 
-using admin::v1::CreateListenerRequest;
-using admin::v1::DeleteListenerRequest;
-using admin::v1::DrainPolicy;
 using admin::v1::Listener;
 using testing::Echoes;
 using testing::Eventually;
