@@ -8,13 +8,13 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <utility>
 
 #include "echo/base/unique_fd.h"
 #include "gtest/gtest.h"
+#include "tests/support/short_folder.h"
 
 namespace echod {
 namespace {
@@ -23,14 +23,6 @@ namespace fs = std::filesystem;
 
 class SocketFileTest : public ::testing::Test {
  protected:
-  SocketFileTest() {
-    // Below the temporary directory of the test, the path could be too long.
-    std::string name = "/tmp/socket_file_XXXXXX";
-    directory_ = mkdtemp(name.data());
-    path_ = directory_ + "/s";
-  }
-  ~SocketFileTest() override { fs::remove_all(directory_); }
-
   static UniqueFd NewSocket() {
     return UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   }
@@ -39,12 +31,12 @@ class SocketFileTest : public ::testing::Test {
   void MakeStale() {
     const UniqueFd other = NewSocket();
     SocketFile file;
-    ASSERT_EQ(SocketFile::Bind(other.get(), directory_ + "/other", file), 0);
-    fs::rename(directory_ + "/other", path_);  // so that it is not removed
+    ASSERT_EQ(SocketFile::Bind(other.get(), folder_.At("other"), file), 0);
+    fs::rename(folder_.At("other"), path_);  // so that it is not removed
   }
 
-  std::string directory_;
-  std::string path_;
+  const testing::ShortFolder folder_;
+  const std::string path_ = folder_.At("s");
   UniqueFd socket_ = NewSocket();
   SocketFile file_;
 };
@@ -85,7 +77,7 @@ TEST_F(SocketFileTest, LeavesTheFileOfABoundSocketAlone) {
 
 TEST_F(SocketFileTest, ReplacesNothingWhileAnotherProcessDoes) {
   MakeStale();
-  const UniqueFd lock(open(directory_.c_str(), O_RDONLY | O_DIRECTORY));
+  const UniqueFd lock(open(folder_.path().c_str(), O_RDONLY | O_DIRECTORY));
   ASSERT_EQ(flock(lock.get(), LOCK_EX), 0);
   EXPECT_EQ(SocketFile::Bind(socket_.get(), path_, file_), EADDRINUSE);
   EXPECT_TRUE(fs::exists(path_));
@@ -109,7 +101,7 @@ TEST_F(SocketFileTest, LeavesTheFileOfItsSuccessorAlone) {
 }
 
 TEST_F(SocketFileTest, TellsThatTheDirectoryIsMissing) {
-  const std::string path = directory_ + "/missing/s";
+  const std::string path = folder_.At("missing/s");
   EXPECT_EQ(SocketFile::Check(path), ENOENT);
   EXPECT_EQ(SocketFile::Bind(socket_.get(), path, file_), ENOENT);
 }

@@ -31,6 +31,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -197,9 +198,8 @@ TEST_F(SocketPassingTest, AnAddressThatOnlyOverlapsIsInUse) {
 }
 
 TEST_F(SocketPassingTest, AUnixSocketKeepsItsFile) {
-  std::string directory = "/tmp/socket_passing_XXXXXX";
-  ASSERT_NE(mkdtemp(directory.data()), nullptr);
-  const std::string path = directory + "/s";
+  const testing::ShortFolder folder;
+  const std::string path = folder.At("s");
   ListenerUpdate local;
   local.id = "a";
   local.address = "unix:" + path;
@@ -215,7 +215,6 @@ TEST_F(SocketPassingTest, AUnixSocketKeepsItsFile) {
   EXPECT_TRUE(client.has_value() && Echoes(*client, "one"));
   ASSERT_TRUE(server_.Delete({.id = "b"}).ok());
   EXPECT_FALSE(fs::exists(path));
-  fs::remove_all(directory);
 }
 
 TEST_F(SocketPassingTest, ADeletedListenerThatPassedItsSocketOnIsGone) {

@@ -4,7 +4,6 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,6 +20,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -34,17 +34,12 @@ using testing::TcpClient;
 class UnixListenerTest : public ::testing::Test {
  protected:
   UnixListenerTest() {
-    // Below the temporary directory of the test, the path could be too long.
-    std::string name = "/tmp/unix_listener_XXXXXX";
-    directory_ = mkdtemp(name.data());
-    path_ = directory_ + "/s";
     creation_ = Creation("local");
     creation_.address = "unix:" + path_;
   }
-  ~UnixListenerTest() override { fs::remove_all(directory_); }
 
-  std::string directory_;
-  std::string path_;
+  const testing::ShortFolder folder_;
+  const std::string path_ = folder_.At("s");
   ListenerCreation creation_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -104,20 +103,14 @@ std::shared_ptr<const ConnectionPredicate> Model::Selection::AsFilter() const {
   return std::make_shared<SelectionFilter>(*this);
 }
 
-Model::Model() : folder_("/tmp/echod_model_XXXXXX") {
-  EXPECT_NE(mkdtemp(folder_.data()), nullptr);
-}
-
-Model::~Model() { std::filesystem::remove_all(folder_); }
-
 std::string Model::HostOf(int place) const {
   if (!IsUnix(place)) return "127.0.0.1";
-  return absl::StrCat("unix:", folder_, "/", place);
+  return absl::StrCat("unix:", folder_.At(absl::StrCat(place)));
 }
 
 std::optional<TcpClient> Model::ConnectTo(int place) const {
   if (IsUnix(place)) {
-    return TcpClient::ConnectTo(absl::StrCat(folder_, "/", place));
+    return TcpClient::ConnectTo(folder_.At(absl::StrCat(place)));
   }
   return TcpClient::Connect(
       *SocketAddress::FromHost("127.0.0.1", static_cast<std::uint16_t>(place)));
@@ -128,7 +121,7 @@ std::set<int> Model::ListeningPlaces() const {
   const std::set<std::string> paths = ListeningPaths();
   for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
        ++path) {
-    if (paths.count(absl::StrCat(folder_, "/", path)) > 0) places.insert(path);
+    if (paths.count(folder_.At(absl::StrCat(path))) > 0) places.insert(path);
   }
   return places;
 }
@@ -266,7 +259,7 @@ void Model::Compare(TestServer& server) {
   EXPECT_EQ(ListeningPlaces(), places);
   for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
        ++path) {
-    EXPECT_EQ(std::filesystem::exists(absl::StrCat(folder_, "/", path)),
+    EXPECT_EQ(std::filesystem::exists(folder_.At(absl::StrCat(path))),
               places.count(path) > 0);
   }
 

@@ -17,6 +17,7 @@
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 #include "echo/testing/test_server.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
@@ -64,8 +65,7 @@ class Model {
   };
 
   // Unix sockets are in a folder that is removed at the end.
-  Model();
-  ~Model();
+  Model() = default;
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -113,7 +113,7 @@ class Model {
   std::int64_t accepted = 0;
 
  private:
-  std::string folder_;
+  const testing::ShortFolder folder_;
 };
 
 }  // namespace echod

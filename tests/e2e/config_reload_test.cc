@@ -21,6 +21,7 @@
 #include "tests/e2e/reloaded_server.h"
 #include "tests/support/conversation.h"
 #include "tests/support/eventually.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -238,15 +239,14 @@ TEST_F(ConfigReloadTest, WhileDrainingItFailsAndTheDrainGoesOn) {
 
 // The path of a Unix socket has no port, in a change as little as in the file.
 TEST_F(ConfigReloadTest, KeepsMovesAndSwapsUnixSockets) {
-  std::string folder = "/tmp/config_reload_XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const testing::ShortFolder folder;
   const auto listener = [&](const std::string& name, const std::string& path,
                             const std::string& mode) {
-    return absl::StrCat("{name: ", name, ", address: \"unix:", folder, "/",
-                        path, "\", mode: ", mode, "}");
+    return absl::StrCat("{name: ", name, ", address: \"unix:", folder.At(path),
+                        "\", mode: ", mode, "}");
   };
   const auto answer = [&](const std::string& path) {
-    std::optional<TcpClient> client = TcpClient::ConnectTo(folder + "/" + path);
+    std::optional<TcpClient> client = TcpClient::ConnectTo(folder.At(path));
     return client.has_value() && client->Send("a\n") ? client->Read(2) : "";
   };
   WriteListeners({listener("lines", "1", "line"), kDefault});
@@ -266,8 +266,7 @@ TEST_F(ConfigReloadTest, KeepsMovesAndSwapsUnixSockets) {
   EXPECT_EQ(ReloadError(), "");
   std::optional<TcpClient> client = ConnectTo("default");
   EXPECT_TRUE(client.has_value() && Echoes(*client, "one"));
-  EXPECT_FALSE(std::filesystem::exists(folder + "/1"));
-  std::filesystem::remove_all(folder);
+  EXPECT_FALSE(std::filesystem::exists(folder.At("1")));
 }
 
 // A reload moves what readiness expects together with the listener.

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "tests/e2e/admin_client.h"
 #include "tests/support/conversation.h"
 #include "tests/support/server_process.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::e2e {
@@ -31,15 +31,6 @@ using Stub = AdminClient::Stub;
 
 class UnixSocketTest : public ::testing::Test {
  protected:
-  UnixSocketTest() {
-    // Below the temporary directory of the test, the path could be too long.
-    std::string name = "/tmp/unix_socket_XXXXXX";
-    directory_ = mkdtemp(name.data());
-    path_ = directory_ + "/s";
-    address_ = "unix:" + path_;
-  }
-  ~UnixSocketTest() override { fs::remove_all(directory_); }
-
   // The flags of a server with a Unix socket named `blue` beside its port.
   std::vector<std::string> Flags() const {
     return {absl::StrCat("--listen=127.0.0.1:0,blue=", address_)};
@@ -60,9 +51,9 @@ class UnixSocketTest : public ::testing::Test {
     return listener;
   }
 
-  std::string directory_;
-  std::string path_;
-  std::string address_;
+  const testing::ShortFolder folder_;
+  const std::string path_ = folder_.At("s");
+  const std::string address_ = "unix:" + path_;
 };
 
 TEST_F(UnixSocketTest, EchoesAndShowsWhoIsThere) {

@@ -35,6 +35,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/http_get.h"
 #include "tests/support/server_process.h"
+#include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod::testing {
@@ -89,16 +90,12 @@ int LikelyError(FaultCall call) {
 class Files {
  public:
   Files() {
-    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
     for (const std::string& path : {at_start(), later()}) LeaveSocket(path);
   }
-  ~Files() { std::filesystem::remove_all(directory_); }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
 
-  std::string at_start() const { return directory_ + "/at_start"; }
-  std::string later() const { return directory_ + "/later"; }
-  std::string access_log() const { return directory_ + "/access_log"; }
+  std::string at_start() const { return folder_.At("at_start"); }
+  std::string later() const { return folder_.At("later"); }
+  std::string access_log() const { return folder_.At("access_log"); }
 
  private:
   static void LeaveSocket(const std::string& path) {
@@ -110,7 +107,7 @@ class Files {
         bind(socket.get(), reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
   }
 
-  std::string directory_ = "/tmp/fault_sweep_XXXXXX";
+  const testing::ShortFolder folder_;
 };
 
 // When the fault starts.
