@@ -21,6 +21,7 @@
 #include "admin/testing/http2_test_client.h"
 #include "admin/transport/http2_frames.h"
 #include "echo/base/socket_address.h"
+#include "echo/control/connection_control.h"
 #include "echod/admin/v1/admin.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "tests/support/eventually.h"
@@ -122,7 +123,7 @@ TEST_F(LargeMessagesTest, AListThatTakesLongIsNotGivenUp) {
     EXPECT_TRUE(
         Eventually([&] { return data_plane_.connections.list_calls() == 41; }));
   }
-  EXPECT_FALSE(*data_plane_.connections.queries()[0].abandoned);
+  EXPECT_FALSE(IsAbandoned(data_plane_.connections.queries()[0].abandonment));
   data_plane_.connections.DropHeldLists();
   EXPECT_EQ(list.get().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
@@ -135,10 +136,32 @@ TEST_F(LargeMessagesTest, AListIsAbandonedWithItsClient) {
     TcpClient client = AskAndDoNotRead(1);
     ASSERT_TRUE(
         Eventually([&] { return data_plane_.connections.list_calls() == 1; }));
-    EXPECT_FALSE(*data_plane_.connections.queries()[0].abandoned);
+    EXPECT_FALSE(IsAbandoned(data_plane_.connections.queries()[0].abandonment));
   }
-  EXPECT_TRUE(Eventually(
-      [&] { return data_plane_.connections.queries()[0].abandoned->load(); }));
+  EXPECT_TRUE(Eventually([&] {
+    return IsAbandoned(data_plane_.connections.queries()[0].abandonment);
+  }));
+  data_plane_.connections.DropHeldLists();
+}
+
+// The same, of what looks at all connections to say which it would close.
+TEST_F(LargeMessagesTest, AClosingThatClosesNothingIsAbandonedWithItsClient) {
+  data_plane_.connections.hold_lists = true;
+  Start();
+  grpc::ClientContext context;
+  std::future<grpc::Status> closing = std::async(std::launch::async, [&] {
+    admin::v1::CloseConnectionsRequest request;
+    request.set_all(true);
+    request.set_validate_only(true);
+    admin::v1::CloseConnectionsResponse response;
+    return stub_->CloseConnections(&context, request, &response);
+  });
+  const auto asked = [&] { return data_plane_.connections.closings(); };
+  ASSERT_TRUE(Eventually([&] { return asked().size() == 1; }));
+  EXPECT_FALSE(IsAbandoned(asked()[0].abandonment));
+  context.TryCancel();
+  EXPECT_TRUE(Eventually([&] { return IsAbandoned(asked()[0].abandonment); }));
+  EXPECT_EQ(closing.get().error_code(), grpc::StatusCode::CANCELLED);
   data_plane_.connections.DropHeldLists();
 }
 

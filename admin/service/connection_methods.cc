@@ -41,7 +41,7 @@ ServerUnaryReactor* AdminService::ListConnections(
   absl::StatusOr<ConnectionList> list = ParseConnectionList(*request);
   if (!list.ok()) return FinishNow(context, list.status());
   auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
-  list->query.abandoned = reactor->abandoned();
+  list->query.abandonment = reactor->abandonment();
   reactor->Begin([this, reactor, response, list = *std::move(list)]() mutable {
     if (list.skip == 0) return MakePage(std::move(list), reactor, response);
     ConnectionQuery skip = SkipQuery(list);
@@ -123,6 +123,22 @@ ServerUnaryReactor* AdminService::CloseConnections(
     }
     return changes;
   });
+  if (closing->validate_only) {
+    // It looks at all connections, as a list does, and waits for its turn.
+    auto* const reactor = new TurnReactor(list_turns_, page_timeout_, *context);
+    closing->abandonment = reactor->abandonment();
+    reactor->Begin([this, reactor, response,
+                    closing = *std::move(closing)]() mutable {
+      data_plane_.connections.CloseConnections(
+          std::move(closing),
+          FinishLater<ClosedConnections>(answers_, reactor, response,
+                                         [reactor](ClosedConnections& closed) {
+                                           reactor->OnAnswer();
+                                           return ToProto(closed);
+                                         }));
+    });
+    return reactor;
+  }
   ServerUnaryReactor* const reactor = context->DefaultReactor();
   data_plane_.connections.CloseConnections(
       *std::move(closing),

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "admin/service/answer_turns.h"
 #include "echo/base/mutex.h"
+#include "echo/control/connection_control.h"
 
 namespace echod {
 
@@ -38,10 +39,8 @@ class TurnReactor final : public grpc::ServerUnaryReactor {
   // client's time to read it begins.
   void OnAnswer();
 
-  // Becomes true when the client has gone, or has taken too long.
-  std::shared_ptr<const std::atomic<bool>> abandoned() const {
-    return abandoned_;
-  }
+  // Of the RPC: the client has gone, or has taken too long.
+  Abandonment abandonment() const { return abandoned_; }
 
   // For gRPC.
   void OnCancel() override;

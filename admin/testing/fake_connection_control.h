@@ -30,7 +30,7 @@ class FakeConnectionControl final : public ConnectionControl {
 
   // Instead of answering, keeps the Reply; the test answers, or drops it.
   bool hold_replies = false;
-  std::atomic<bool> hold_lists = false;  // the same for lists
+  std::atomic<bool> hold_lists = false;  // the same for lists and closings
 
   std::optional<CloseMode> last_close() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -43,6 +43,7 @@ class FakeConnectionControl final : public ConnectionControl {
   void DropHeldLists() {
     std::lock_guard<std::mutex> lock(mutex_);
     held_lists_.clear();
+    held_closings_.clear();
   }
   bool has_held_replies() const {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -148,6 +149,10 @@ class FakeConnectionControl final : public ConnectionControl {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       closings_.push_back(std::move(closing));
+      if (hold_lists) {
+        held_closings_.push_back(std::move(reply));
+        return;
+      }
     }
     reply(std::move(closed));
   }
@@ -162,6 +167,7 @@ class FakeConnectionControl final : public ConnectionControl {
   std::optional<CloseMode> last_close_;
   std::vector<Reply<ConnectionInfo>> held_;
   std::vector<Reply<ConnectionParts>> held_lists_;
+  std::vector<Reply<ClosedConnections>> held_closings_;
   std::vector<ConnectionClosing> closings_;
   std::vector<ConnectionQuery> queries_;
   std::vector<std::shared_ptr<SessionEventSink>> sinks_;

@@ -19,6 +19,14 @@
 
 namespace echod {
 
+// Of a question that takes a look at many connections: becomes true when nobody
+// waits for the answer any more. Null: never.
+using Abandonment = std::shared_ptr<const std::atomic<bool>>;
+
+inline bool IsAbandoned(const Abandonment& abandonment) {
+  return abandonment != nullptr && abandonment->load(std::memory_order_relaxed);
+}
+
 // Which connections a page shows.
 struct ConnectionQuery {
   std::shared_ptr<const ConnectionPredicate> filter;  // null: all
@@ -29,8 +37,7 @@ struct ConnectionQuery {
   bool places_only = false;  // only their places in the order
   // With a filter: count all that match, not only those of the page.
   bool count_matches = false;
-  // Becomes true when nobody waits for the answer any more. Null: never.
-  std::shared_ptr<const std::atomic<bool>> abandoned = {};
+  Abandonment abandonment = {};
 };
 
 struct ConnectionPage {
@@ -74,6 +81,7 @@ struct ConnectionClosing {
   // The closes are spread evenly over this time.
   absl::Duration spread = absl::ZeroDuration();
   bool validate_only = false;  // select and count, and close nothing
+  Abandonment abandonment;     // of one that is validate_only
 };
 
 // What has been closed, or would be.

@@ -92,6 +92,7 @@ void ConnectionCloser::SweepOn(
                       (closing.filter == nullptr ? 0 : closing.filter->cost()),
        .cost = closes_now ? OperatorJobs::kEndConnection : OperatorJobs::kLook,
        .only_reads = closing.validate_only,
+       .abandonment = closing.abandonment,
        .visit =
            [this, progress, selected, spread,
             closes_now](Connection& connection) {

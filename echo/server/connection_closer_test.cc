@@ -90,6 +90,17 @@ TEST(ConnectionCloserTest, ResetsThoseThatMatchAndNoOthers) {
   }
 }
 
+TEST(ConnectionCloserTest, LooksAtNothingForNobody) {
+  TestServer server(Workers(2));
+  const std::vector<TcpClient> clients = Connect(server, 10);
+  const auto abandoned = std::make_shared<std::atomic<bool>>(false);
+  const ConnectionClosing closing = {.validate_only = true,
+                                     .abandonment = abandoned};
+  EXPECT_EQ(Close(server, closing)->count, 10);
+  *abandoned = true;
+  EXPECT_EQ(Close(server, closing)->count, 0);
+}
+
 TEST(ConnectionCloserTest, ClosesAllGracefullyWithoutAFilter) {
   TestServer server(Workers(2));
   std::vector<TcpClient> clients = Connect(server, 10);

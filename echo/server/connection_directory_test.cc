@@ -117,7 +117,7 @@ TEST(ConnectionDirectoryTest, AListThatNobodyWaitsForLooksAtNothing) {
   const auto abandoned = std::make_shared<std::atomic<bool>>(false);
   ConnectionQuery query;
   query.order = {{.field = ConnectionField::kLinesEchoed, .descending = true}};
-  query.abandoned = abandoned;
+  query.abandonment = abandoned;
   EXPECT_EQ(server.List(query)->connections.size(), 5u);
   *abandoned = true;
   const absl::StatusOr<ConnectionPage> page = server.List(query);

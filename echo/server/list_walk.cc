@@ -3,7 +3,6 @@
 #include "echo/server/list_walk.h"
 
 #include <algorithm>
-#include <atomic>
 #include <vector>
 
 #include "echo/control/connection_info.h"
@@ -22,8 +21,7 @@ ListWalk::ListWalk(const ConnectionQuery& query)
 
 bool ListWalk::Continue(const Connections& connections, MonotonicTime now,
                         Budget& budget) {
-  if (query_.abandoned != nullptr &&
-      query_.abandoned->load(std::memory_order_relaxed)) {
+  if (IsAbandoned(query_.abandonment)) {
     part_ = {};
     return true;
   }

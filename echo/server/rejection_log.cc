@@ -34,8 +34,8 @@ void RejectionLog::Report() {
   std::vector<std::string> parts;
   for (std::size_t limit = 0; limit < kLimits; ++limit) {
     const std::int64_t count = std::exchange(counts_[limit], 0);
-    if (count > 0)
-      parts.push_back(absl::StrCat(count, " over ", kNames[limit]));
+    if (count == 0) continue;
+    parts.push_back(absl::StrCat(count, " over ", kNames[limit]));
   }
   if (parts.empty()) return;
   write_(absl::StrCat("listener ", listener_, " has reset new connections: ",

@@ -13,8 +13,8 @@ namespace echod {
 // serves clients, they take half a percent, after a burst that makes an
 // occasional list quick; of a loop that is idle otherwise, as much as they
 // need. Without this, an operator who lists connections in a loop would take
-// time from clients for as long as he goes on. Time is the CPU time of the
-// loop's thread, so that what other processes do counts for nothing.
+// time from clients for as long as he goes on. Walks are charged CPU time of
+// the loop's thread, so that they do not pay for what other processes take.
 //
 // Not thread-safe.
 class WalkPace {

@@ -315,6 +315,7 @@ void Worker::Start(Sweep sweep) {
 }
 
 Worker::Progress Worker::Continue(SweepInProgress& sweep, Budget& budget) {
+  if (IsAbandoned(sweep.sweep.abandonment)) return Progress::kDone;
   const bool spread = sweep.sweep.spread > absl::ZeroDuration();
   if (sweep.counting && !Count(sweep, budget)) return Progress::kMore;
   auto it = connections_.upper_bound(sweep.after);

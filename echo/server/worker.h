@@ -155,6 +155,7 @@ class Worker {
     absl::Duration spread = absl::ZeroDuration();
     OperatorJobs::Cost cost;  // of one visit
     bool only_reads = false;  // keeps the pace of walks; see OperatorJobs
+    Abandonment abandonment;  // ends it
     // May destroy the connection.
     absl::AnyInvocable<void(Connection&)> visit;
     // Called after the last visit. If the worker stops first, destroyed without
