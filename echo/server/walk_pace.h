@@ -10,7 +10,7 @@
 namespace echod {
 
 // How much of a loop's time walks over its connections take. Of a loop that
-// serves clients, they take half a percent, after a burst that makes an
+// serves clients, they take a quarter of a percent, after a burst that makes an
 // occasional list quick; of a loop that is idle otherwise, as much as they
 // need. Without this, an operator who lists connections in a loop would take
 // time from clients for as long as he goes on. Walks are charged CPU time of
@@ -22,11 +22,11 @@ class WalkPace {
   using Duration = std::chrono::nanoseconds;
 
   // Of a loop that serves clients, one part in so many is for walks.
-  static constexpr int kShare = 200;
+  static constexpr int kShare = 400;
   // What walks may take at once when they have taken nothing for a while.
   static constexpr Duration kBurst = std::chrono::milliseconds(10);
   // The longest part of a walk in a turn of the loop, in either case.
-  static constexpr Duration kBusyPart = std::chrono::microseconds(100);
+  static constexpr Duration kBusyPart = std::chrono::microseconds(25);
   static constexpr Duration kIdlePart = std::chrono::microseconds(250);
   // A loop is idle while clients take less than one part in so many of its
   // time, over kWindow.
@@ -56,7 +56,7 @@ class WalkPace {
 
  private:
   // So that walks go on after a tenth of a second, whatever a turn has taken.
-  static constexpr Duration kMostOverdrawn = std::chrono::microseconds(500);
+  static constexpr Duration kMostOverdrawn = std::chrono::microseconds(250);
 
   void Look(Duration passed, Duration for_clients);
 

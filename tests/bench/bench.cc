@@ -20,7 +20,7 @@
 #include "echo/base/command_line.h"
 #include "echo/base/descriptor_limit.h"
 #include "tests/bench/measure.h"
-#include "tests/bench/operators.h"
+#include "tests/bench/operators_report.h"
 #include "tests/load/load_options.h"
 #include "tests/support/server_process.h"
 
@@ -96,13 +96,6 @@ std::vector<Case> Cases() {
   return cases;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle]
-                                : (values[middle - 1] + values[middle]) / 2;
-}
-
 // Runs the server on one CPU and the load on another. With several workers, or
 // on a single CPU, the kernel places them.
 void Place(Subject& subject, int workers) {
@@ -150,13 +143,6 @@ Series Compare(Subject subject, Subject reference, const Case& each,
                               ours.server_cpu_per_request);
   }
   return series;
-}
-
-std::string Spread(const std::vector<double>& values, int digits = 2) {
-  const auto [least, greatest] =
-      std::minmax_element(values.begin(), values.end());
-  return absl::StrFormat("%.*f (%.*f-%.*f)", digits, Median(values), digits,
-                         *least, digits, *greatest);
 }
 
 bool Wanted(absl::string_view section) {
@@ -267,50 +253,6 @@ void ShowMemory() {
 }
 
 // Appends `seconds` to `milliseconds`.
-void Append(const std::vector<double>& seconds,
-            std::vector<double>& milliseconds) {
-  for (const double each : seconds) milliseconds.push_back(each * 1e3);
-}
-
-void ShowOperators() {
-  Print(
-      "\n10,000 connections that send 20,000 requests per second, of which 200 "
-      "per second are\nreplaced, on one worker; beside one client that lists "
-      "them all in a loop with a filter and\nan order, ten that watch the "
-      "statistics every 100 ms, and two that watch connections.\nThe admin "
-      "plane runs on the load's CPU.\n\n"
-      "| figure | with the operators, divided by without |\n|---|---|\n");
-  Subject subject = Echod(Mode::kRaw, 1);
-  Place(subject, 1);
-  std::vector<double> cpu;
-  std::vector<double> p99;
-  std::vector<double> looped;
-  std::vector<double> occasional;
-  for (int round = 0; round < absl::GetFlag(FLAGS_rounds); ++round) {
-    const bool swapped = round % 2 == 1;
-    std::vector<BesideOperators> beside;
-    for (const bool busy : {!swapped, swapped}) {
-      beside.push_back(MeasureBesideOperators(
-          subject, busy ? OperatorKind::kBusy : OperatorKind::kNone));
-    }
-    if (swapped) std::swap(beside[0], beside[1]);
-    cpu.push_back(beside[0].cpu_per_request / beside[1].cpu_per_request);
-    p99.push_back(beside[0].p99 / beside[1].p99);
-    Append(beside[0].page_times, looped);
-    Append(
-        MeasureBesideOperators(subject, OperatorKind::kOccasional).page_times,
-        occasional);
-  }
-  Print(absl::StrFormat("| CPU per request | %s |\n", Spread(cpu)));
-  Print(absl::StrFormat("| 99th percentile of latency | %s |\n", Spread(p99)));
-  if (looped.empty() || occasional.empty()) return;
-  Print(absl::StrFormat(
-      "\nA page of 1,000 takes %s ms in that loop (%d pages), and %s ms when "
-      "there is one per\nsecond (%d pages).\n",
-      Spread(looped, 1), looped.size(), Spread(occasional, 1),
-      occasional.size()));
-}
-
 std::string OrUnknown(double value, int digits) {
   return value < 0 ? "not counted" : absl::StrFormat("%.*f", digits, value);
 }
@@ -403,7 +345,11 @@ int Main(int argc, char** argv) {
   }
   if (Wanted("neighbours")) ShowNeighbours();
   if (Wanted("memory")) ShowMemory();
-  if (Wanted("operators")) ShowOperators();
+  if (Wanted("operators")) {
+    Subject subject = Echod(Mode::kRaw, 1);
+    Place(subject, 1);
+    Print(OperatorsReport(subject, absl::GetFlag(FLAGS_rounds)));
+  }
   if (Wanted("features")) ShowFeatures();
   return 0;
 }

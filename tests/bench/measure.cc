@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "tests/load/load_run.h"
 #include "tests/load/report.h"
 #include "tests/support/server_process.h"
@@ -347,6 +349,20 @@ double CountInstructions(const Subject& subject,
                            }
                            return instructions;
                          });
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle]
+                                : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::string Spread(const std::vector<double>& values, int digits) {
+  const auto [least, greatest] =
+      std::minmax_element(values.begin(), values.end());
+  return absl::StrFormat("%.*f (%.*f-%.*f)", digits, Median(values), digits,
+                         *least, digits, *greatest);
 }
 
 }  // namespace echod::bench

@@ -61,6 +61,12 @@ Neighbours MeasureNeighbours(const Subject& subject);
 double CountSystemCalls(const Subject& subject, const load::LoadOptions& load);
 double CountInstructions(const Subject& subject, const load::LoadOptions& load);
 
+// The median of at least one value.
+double Median(std::vector<double> values);
+
+// "median (least-greatest)" of at least one value.
+std::string Spread(const std::vector<double>& values, int digits = 2);
+
 }  // namespace echod::bench
 
 #endif  // TESTS_BENCH_MEASURE_H_

@@ -21,12 +21,14 @@ namespace echod::bench {
 // Which clients of the admin API there are.
 enum class OperatorKind {
   kNone,
-  // One that lists a page of the connections per second, with a filter and an
-  // order.
-  kOccasional,
-  // One that lists all connections in a loop, in the same way; ten that watch
-  // the statistics every 100 ms; and two that watch connections.
+  // One that lists all connections in a loop, with a filter and an order; ten
+  // that watch the statistics every 100 ms; and two that watch connections.
   kBusy,
+  // The same clients, of another server: they take CPU time from the load, but
+  // do not concern the server that is measured.
+  kBusyElsewhere,
+  // One that lists a page of the connections per second, in the same way.
+  kOccasional,
 };
 
 // These clients, until destroyed. Each has a thread and a gRPC channel of its
@@ -59,15 +61,20 @@ class Operators {
   std::vector<std::thread> threads_;
 };
 
-// What operators cost clients: 10,000 connections that send 20,000 requests per
-// second in total, while 200 connections per second are replaced.
+// A part of a run beside operators of one kind.
 struct BesideOperators {
   double cpu_per_request = 0;  // seconds, of the data plane's thread
   double p99 = 0;              // of the latency, in seconds
   std::vector<double> page_times;
 };
-BesideOperators MeasureBesideOperators(const Subject& subject,
-                                       OperatorKind operators);
+
+// What operators cost clients: 10,000 connections that send 20,000 requests per
+// second in total, while 200 connections per second are replaced. The result
+// has one element for each of `kinds`, parts of a second of the same run, each
+// beside the operators that it names. The load takes precedence over the
+// operators, if the process may arrange that (CAP_SYS_NICE).
+std::vector<BesideOperators> MeasureBesideOperators(
+    const Subject& subject, const std::vector<OperatorKind>& kinds);
 
 }  // namespace echod::bench
 

@@ -4,9 +4,11 @@
 #define TESTS_LOAD_LOAD_OPTIONS_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -43,6 +45,11 @@ struct LoadOptions {
   // Connections per second, taken in turns, that are closed once they have
   // received their answers, and replaced by new ones. 0: none.
   double reconnect_rate = 0;
+  // To compare parts of the measured part, latencies are recorded in series,
+  // too: each in the one whose number `current_series` holds when the answer
+  // arrives. Below 0: in none. The atomic outlives the run.
+  int series = 0;
+  const std::atomic<int>* current_series = nullptr;
 };
 
 enum class ErrorKind : std::uint8_t {
@@ -116,6 +123,8 @@ struct LoadResult {
   // Of all requests that were due in the measured part. A request that was not
   // answered, or not even sent, counts with the time until the run ended.
   Histogram latencies{kLatencyBuckets};
+  // LoadOptions::series of them: of the requests answered in each.
+  std::vector<Histogram> series;
   absl::Duration cpu_time;      // of the load's threads, in that part
   LoadCounts whole;             // from the first connection to the last
   std::int64_t unanswered = 0;  // requests sent without a complete answer

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -62,7 +63,12 @@ class Run {
       result.measured = absl::Now() - start;
     }
     End();
+    result.series.assign(static_cast<std::size_t>(options_.series),
+                         Histogram(kLatencyBuckets));
     for (const auto& thread : threads_) {
+      for (std::size_t i = 0; i < result.series.size(); ++i) {
+        result.series[i] += thread->series()[i];
+      }
       result.counts = result.counts + thread->measured_counts();
       result.latencies += thread->latencies();
       result.cpu_time += thread->cpu_time();

@@ -119,6 +119,43 @@ TEST_P(LoadRunTest, AnOpenLoopKeepsItsRate) {
   }));
 }
 
+TEST_P(LoadRunTest, AnswersAreRecordedInTheCurrentSeries) {
+  // Series 1 until it has answers, then none.
+  class Switch final : public LoadObserver {
+   public:
+    explicit Switch(TestServer& server) : server_(server) {}
+    const std::atomic<int>& current() const { return current_; }
+    void OnMeasuring() override {
+      current_.store(1);
+      WaitForAnswersOf(200);
+      current_.store(-1);
+      WaitForAnswersOf(400);
+    }
+
+   private:
+    void WaitForAnswersOf(std::int64_t requests) {
+      const std::int64_t end = Received() + requests * 64;
+      EXPECT_TRUE(Eventually([&] { return Received() >= end; }));
+    }
+    std::int64_t Received() {
+      return server_.control().GetStats().total.bytes_received;
+    }
+    TestServer& server_;
+    std::atomic<int> current_{0};
+  };
+  Switch series(server_);
+  LoadOptions options = Small(server_.address(), GetParam());
+  options.threads = 2;
+  options.series = 3;
+  options.current_series = &series.current();
+  const absl::StatusOr<LoadResult> result = RunLoad(options, series);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->series.size(), 3u);
+  EXPECT_GT(result->series[1].count(), 100u);
+  EXPECT_LT(result->series[1].count(), result->latencies.count() - 100);
+  EXPECT_EQ(result->series[2].count(), 0u);
+}
+
 TEST_P(LoadRunTest, WhereRequestsAreLimitedAllConnectionsTakeTurns) {
   class Look final : public LoadObserver {
    public:

@@ -90,7 +90,9 @@ LoadThread::LoadThread(const LoadOptions& options, const Script& script,
           NanosBetween(options.rate, connections, options.connections)),
       nanos_per_reconnect_(NanosBetween(options.reconnect_rate, connections,
                                         options.connections)),
-      buffer_(kBufferBytes) {
+      buffer_(kBufferBytes),
+      series_(static_cast<std::size_t>(options.series),
+              Histogram(kLatencyBuckets)) {
   epoll_event event = {.events = EPOLLIN, .data = {.ptr = nullptr}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event);
   clients_.reserve(static_cast<std::size_t>(connections));
@@ -173,6 +175,7 @@ void LoadThread::EnterPhase(Phase phase, Clock now) {
   if (phase == Phase::kMeasuring) {
     counts_before_ = Counts();
     latencies_.Clear();
+    for (Histogram& each : series_) each.Clear();
     cpu_time_ = ThreadCpuTime();
     schedule_start_ = now;
     return;
@@ -204,6 +207,13 @@ void LoadThread::CountUnsent(Clock now) {
       ++unsent_;
     }
   }
+}
+
+void LoadThread::RecordAnswer(Clock latency) {
+  latencies_.Record(latency);
+  if (series_.empty()) return;
+  const int current = options_.current_series->load(std::memory_order_relaxed);
+  if (current >= 0) series_[static_cast<std::size_t>(current)].Record(latency);
 }
 
 void LoadThread::CountUnanswered(const Client& client, Clock now) {
@@ -245,7 +255,7 @@ void LoadThread::OnReady(Client& client, std::uint32_t events) {
         events, buffer_, now, received, [&](std::uint64_t start) {
           requests_.Add(1);
           --under_way_;
-          latencies_.Record(now > start ? now - start : 0);
+          RecordAnswer(now > start ? now - start : 0);
         });
     bytes_received_.Add(static_cast<std::int64_t>(received));
     if (outcome == Outcome::kEnd) {

@@ -61,6 +61,7 @@ class LoadThread {
   // After joining: counters, CPU time and latencies of the measured part.
   const LoadCounts& measured_counts() const { return measured_counts_; }
   const Histogram& latencies() const { return latencies_; }
+  const std::vector<Histogram>& series() const { return series_; }
   absl::Duration cpu_time() const { return cpu_time_; }
   std::int64_t unanswered() const { return unanswered_; }
   std::int64_t unsent() const { return unsent_; }
@@ -85,6 +86,7 @@ class LoadThread {
   void EnterPhase(Phase phase, Clock now);
   void FinishMeasuring(Clock now);
   void CountUnsent(Clock now);
+  void RecordAnswer(Clock latency);
   void CountUnanswered(const Client& client, Clock now);
   int WaitMilliseconds(Clock now) const;
   void OnReady(Client& client, std::uint32_t events);
@@ -151,6 +153,7 @@ class LoadThread {
   Clock end_by_ = 0;                 // kEnding: when to stop waiting
   std::vector<char> buffer_;
   Histogram latencies_{kLatencyBuckets};
+  std::vector<Histogram> series_;
   LoadCounts counts_before_;
   LoadCounts measured_counts_;
   absl::Duration cpu_time_;
