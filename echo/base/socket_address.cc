@@ -40,7 +40,7 @@ absl::Status HasNoPort(absl::string_view text) {
       text.empty()     ? "address:port, such as 127.0.0.1:8080"
       : IsNumber(text) ? absl::StrCat("127.0.0.1:", text, ", or :", text,
                                       " for all addresses")
-                       : absl::StrCat(text, ":8080, for example");
+                       : absl::StrCat(text, ":PORT");
   return absl::InvalidArgumentError(absl::StrCat(
       "'", text, IsNumber(text) ? "' has no address" : "' has no port",
       "; write ", wanted));

@@ -59,8 +59,8 @@ TEST(SocketAddressTest, SaysWhatIsWrong) {
   } cases[] = {
       {"", "has no port"},
       {"8080", "write 127.0.0.1:8080, or :8080 for all"},
-      {"127.0.0.1", "has no port; write 127.0.0.1:8080, for example"},
-      {"[::1]", "has no port; write [::1]:8080, for example"},
+      {"127.0.0.1", "has no port; write 127.0.0.1:PORT"},
+      {"[::1]", "has no port; write [::1]:PORT"},
       {"::1", "in brackets"},
       {"::1:8080", "in brackets"},
       {"127.0.0.1:", "is not a port"},

@@ -51,7 +51,9 @@ static bool AbslParseFlag(absl::string_view text, HealthAddress* address,
   if (text == "true" || text == "false") return true;
   const absl::StatusOr<SocketAddress> parsed = SocketAddress::ParseListen(text);
   if (!parsed.ok()) {
-    *error = std::string(parsed.status().message());
+    *error =
+        "write the admin address of a running echod, such as "
+        "127.0.0.1:9901, or no value for that of --admin_address";
     return false;
   }
   address->text = parsed->ToString();
@@ -279,7 +281,8 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
                      "port 0 is none; write the port of a running echod");
     }
   } else if (!config.check_health_service.empty()) {
-    return BadFlag("check_health_service", "it needs --check_health");
+    return BadFlag("check_health_service",
+                   "it asks nobody without --check_health; add that");
   }
   config.watch_config = absl::GetFlag(FLAGS_watch_config);
   if (config.watch_config && config.config_file.empty()) {

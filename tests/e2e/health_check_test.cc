@@ -72,9 +72,10 @@ TEST(HealthCheckTest, AsksForAService) {
 TEST(HealthCheckTest, SaysWhatIsWrongWithItsFlags) {
   for (const auto& [flag, problem] :
        std::vector<std::pair<std::string, std::string>>{
-           {"--check_health=nowhere", "flag --check_health cannot be"},
+           {"--check_health=nowhere", "such as 127.0.0.1:9901"},
+           {"--check_health=unix:/x", "such as 127.0.0.1:9901"},
            {"--check_health=127.0.0.1:0", "port 0"},
-           {"--check_health_service=x", "it needs --check_health"}}) {
+           {"--check_health_service=x", "add that"}}) {
     const Finished finished = RunEchod({flag});
     EXPECT_EQ(finished.exit_status, 2) << flag;
     EXPECT_NE(finished.err.find(problem), std::string::npos) << finished.err;
