@@ -155,6 +155,9 @@ void ConfigLoader::MergeListeners(const ConfigFile& file, DaemonConfig& config,
                                   ", too; leave one of them out")});
       }
     }
+  } else {
+    // Its default is not used.
+    config.flags[listen] = "";
   }
   if (config.listeners.size() > ListenerRegistry::kMostListeners) {
     const std::size_t last =

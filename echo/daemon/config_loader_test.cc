@@ -109,9 +109,11 @@ TEST_F(ConfigLoaderTest, TheListenFlagMovesOrAddsTheListenerDefault) {
   config = Load({"--listen=127.0.0.1:2"});
   ASSERT_EQ(config->listeners.size(), 2u);
   EXPECT_EQ(config->listeners[1].id, "default");
+  EXPECT_EQ(config->flags.at("listen"), "127.0.0.1:2");
   config = Load({});
   ASSERT_EQ(config->listeners.size(), 1u);
   EXPECT_EQ(config->listeners[0].id, "a");
+  EXPECT_EQ(config->flags.at("listen"), "");
   config = Load({"--listen=b=127.0.0.1:2", "--listen=a=127.0.0.1:3"});
   ASSERT_TRUE(config.ok()) << config.status();
   ASSERT_EQ(config->listeners.size(), 2u);
