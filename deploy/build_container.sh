@@ -4,7 +4,8 @@
 #
 #   deploy/build_container.sh [OPTION OF podman build]...
 #
-# The image is localhost/echod:0.1.0.
+# The image has the name of that of `bazel build //deploy:image`, which is the one that
+# Kubernetes looks up: docker.io/library/echod:0.1.0.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -29,6 +30,8 @@ build --file deploy/Containerfile "$@" .
 container=$(podman create "$(<"$scratch/id")")
 podman cp "$container:/echod" "$scratch/echod"
 said=$("$scratch/echod" --version)
+# The commit, as a Software Heritage identifier; of none with changes.
+source=$(sed -nE 's/^commit: ([0-9a-f]{40})$/swh:1:rev:\1/p' <<<"$said")
 field() { sed -n "s/^$1: //p" <<<"$said"; }
 # A build caches labels without regard to the arguments in them, so they come last.
 {
@@ -38,6 +41,9 @@ field() { sed -n "s/^$1: //p" <<<"$said"; }
   if [ "$(field date)" != unknown ]; then
     printf 'LABEL org.opencontainers.image.created="%s"\n' "$(field date)"
   fi
+  if [ -n "$source" ]; then
+    printf 'LABEL org.opencontainers.image.source="%s"\n' "$source"
+  fi
 } >"$scratch/Containerfile"
-build --tag "echod:$release" --file "$scratch/Containerfile" "$scratch"
+build --tag "docker.io/library/echod:$release" --file "$scratch/Containerfile" "$scratch"
 printf '%s\n' "$said"

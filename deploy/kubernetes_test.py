@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what belongs together in the manifests: kubernetes_test.py FOLDER ECHOD.
+"""Checks what belongs together in the manifests: kubernetes_test.py FOLDER ECHOD. The
+README of that folder's parent has overlays to copy, which it checks, too.
 
 Kustomize, or kubectl 1.24 or newer, renders them. Without either, the test reads the
 default's files as they are, and covers no overlay. `.ci/check_kubernetes` compares every
@@ -75,19 +76,31 @@ def render(path=".", components=()):
     """Returns every object as `kubectl apply` receives it."""
     if RENDERER is None:
         return [o for each in (path, *components) for o in read(each)]
+    # JSON is YAML.
+    return render_overlay(lambda copy: json.dumps({
+        "resources": [f"{copy}/{path}"],
+        "components": [f"{copy}/{name}" for name in components]}))
+
+
+def render_overlay(text_of):
+    """Renders an overlay, whose text depends on where the manifests are."""
     with tempfile.TemporaryDirectory() as scratch:
         # Bazel's files are symbolic links, which kustomize does not follow.
         shutil.copytree(FOLDER, pathlib.Path(scratch, "copy"))
         folder = pathlib.Path(scratch, "overlay")
         folder.mkdir()
-        # JSON is YAML.
-        (folder / "kustomization.yaml").write_text(json.dumps({
-            "resources": [f"../copy/{path}"],
-            "components": [f"../copy/{name}" for name in components]}))
+        (folder / "kustomization.yaml").write_text(text_of("../copy"))
         text = subprocess.run(
             [*RENDERER, folder], check=True, text=True, stdout=subprocess.PIPE,
             env={**os.environ, "HOME": scratch}).stdout
     return list(yaml.safe_load_all(text))
+
+
+def in_readme(start):
+    """Returns the YAML block of the README that begins so."""
+    text = (FOLDER.parent / "README.md").read_text()
+    [block] = re.findall(f"^```yaml\n({re.escape(start)}.*?)^```$", text, re.S | re.M)
+    return block
 
 
 def specs(objects):
@@ -180,6 +193,39 @@ class KubernetesTest(unittest.TestCase):
                     self.assertEqual(
                         labels[f"pod-security.kubernetes.io/{mode}"],
                         "restricted")
+
+    @rendered
+    def test_the_readmes_overlay_adds_to_production(self):
+        text = in_readme("# kustomization.yaml").replace("REGISTRY", "registry.example")
+        objects = render_overlay(
+            lambda copy: text.replace("REPOSITORY/deploy/kubernetes", copy))
+        production = render("overlays/production")
+        self.assertEqual(
+            {(o["kind"], o["metadata"]["name"]) for o in objects},
+            {(o["kind"], o["metadata"]["name"]) for o in production} |
+            {("PodMonitor", "echod")})
+        for o in objects:
+            if o["kind"] != "Namespace":
+                # A PodMonitor finds the pods of its own namespace.
+                self.assertEqual(o["metadata"].get("namespace"), "echod", o["kind"])
+            self.assertIn(LABEL + "version", o["metadata"]["labels"], o["kind"])
+        [container] = (specs(objects)["Deployment", "echod"]["template"]["spec"]
+                       ["containers"])
+        version = load("base")["images"][0]["newTag"]
+        self.assertEqual(container["image"], f"registry.example/echod:{version}")
+
+    @rendered
+    def test_the_readmes_patch_keeps_the_admin_port_on_loopback(self):
+        patch = in_readme("patches:")
+        [container] = (specs(render_overlay(
+            lambda copy: f"resources: [{copy}]\n{patch}"))
+            ["Deployment", "echod"]["template"]["spec"]["containers"])
+        self.assertEqual(container["args"], [
+            each if not each.startswith("--admin_address=")
+            else "--admin_address=127.0.0.1:9901" for each in self.container["args"]])
+        self.assertEqual({name: probe for name, probe in container.items()
+                          if name.endswith("Probe")},
+                         {"readinessProbe": {"tcpSocket": {"port": "echo"}}})
 
     @rendered
     def test_dev_is_one_pod_with_a_debug_log(self):
