@@ -130,6 +130,19 @@ def operate(echod, figures):
 
 
 @scenario
+def readme(echod, figures):
+    """The commands of deploy/README.md, as it has them"""
+    run("kubectl", "create", "namespace", echod.namespace)
+    # The namespace that kubectl uses.
+    config = f"/run/kubernetes/{echod.namespace}.conf"
+    run("cp", "/run/kubernetes/admin.conf", config)
+    run("kubectl", "--kubeconfig", config, "config", "set-context", "--current",
+        f"--namespace={echod.namespace}")
+    run("env", f"KUBECONFIG={config}", TREE / ".ci/check_readme", "sessions",
+        "deploy/README.md", "On Kubernetes", timeout=300)
+
+
+@scenario
 def move_port(echod, figures):
     """A live port change of one pod of three, and back."""
     pod = echod.create(3) and echod.pods()[0]
