@@ -138,8 +138,12 @@ def readme(echod, figures):
     run("cp", "/run/kubernetes/admin.conf", config)
     run("kubectl", "--kubeconfig", config, "config", "set-context", "--current",
         f"--namespace={echod.namespace}")
-    run("env", f"KUBECONFIG={config}", TREE / ".ci/check_readme", "sessions",
-        "deploy/README.md", "On Kubernetes", timeout=300)
+    try:
+        run("env", f"KUBECONFIG={config}", TREE / ".ci/check_readme", "sessions",
+            "deploy/README.md", "On Kubernetes", timeout=300)
+    finally:  # the overlay's, which is the text's to delete
+        run("kubectl", "delete", "namespace", "echod-dev", "--ignore-not-found",
+            "--wait=false")
 
 
 @scenario
