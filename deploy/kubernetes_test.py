@@ -2,7 +2,7 @@
 """Checks what belongs together in the manifests: kubernetes_test.py FOLDER ECHOD. The
 README of that folder's parent has overlays to copy, which it checks, too.
 
-Kustomize, or kubectl 1.24 or newer, renders them. Without either, the test reads the
+Kustomize, or kubectl 1.25 or newer, renders them. Without either, the test reads the
 default's files as they are, and covers no overlay. `.ci/check_kubernetes` compares every
 rendering with Kubernetes' schemas, and runs this test with a kustomize.
 
@@ -43,10 +43,10 @@ def renderer():
             ["kubectl", "version", "--client", "--output=json"], text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
         minor = re.search(r'"minor": *"(\d+)', answer)
-        # Older ones have a kustomize that does not know components or labels.
-        if minor and int(minor.group(1)) >= 24:
+        # Older ones have a kustomize that does not know components, or labels of templates.
+        if minor and int(minor.group(1)) >= 25:
             return ["kubectl", "kustomize"]
-    print("neither kustomize nor kubectl 1.24 is installed: the manifests are "
+    print("neither kustomize nor kubectl 1.25 is installed: the manifests are "
           "read, not rendered")
     return None
 
@@ -216,7 +216,7 @@ class KubernetesTest(unittest.TestCase):
 
     @rendered
     def test_the_readmes_patch_keeps_the_admin_port_on_loopback(self):
-        patch = in_readme("patches:")
+        patch = in_readme("patches:\n  - target: {kind: Deployment")
         [container] = (specs(render_overlay(
             lambda copy: f"resources: [{copy}]\n{patch}"))
             ["Deployment", "echod"]["template"]["spec"]["containers"])
@@ -226,6 +226,19 @@ class KubernetesTest(unittest.TestCase):
         self.assertEqual({name: probe for name, probe in container.items()
                           if name.endswith("Probe")},
                          {"readinessProbe": {"tcpSocket": {"port": "echo"}}})
+
+    @rendered
+    def test_the_readmes_patches_open_a_way_in(self):
+        def patched(kind, component):
+            patch = in_readme(f"patches:\n  - target: {{kind: {kind},")
+            return specs(render_overlay(
+                lambda copy: f"resources: [{copy}]\n"
+                             f"components: [{copy}/components/{component}]\n{patch}"))
+        self.assertEqual(patched("Service", "labels")["Service", "echod"], {
+            **self.by_name["Service", "echod"], "type": "NodePort",
+            "externalTrafficPolicy": "Local"})
+        gateway = patched("Gateway", "gateway")["Gateway", "echod"]
+        self.assertEqual(gateway["gatewayClassName"], "CLASS")
 
     @rendered
     def test_dev_is_one_pod_with_a_debug_log(self):
