@@ -21,7 +21,8 @@ IMAGE, BUILD_IMAGE, UMOCI, SBOM, MAP = map(os.path.abspath, sys.argv[1:6])
 EPOCH = "1970-01-01T00:00:00Z"
 # The compressed size and the size on disk.
 MOST_PACKED_BYTES = 10_000_000
-MOST_UNPACKED_BYTES = 22_000_000
+# Debian 12: 19 MB; Debian 13: 24 MB.
+MOST_UNPACKED_BYTES = 26_000_000
 
 
 def members(tar_bytes):

@@ -43,13 +43,12 @@ constexpr std::array<absl::string_view, 4> kIds = {"a", "b", "c", "d"};
 
 class ModelTest : public ::testing::TestWithParam<unsigned> {
  protected:
-  // Each test has a network of its own, and so these ports.
   ModelTest() : server_(Options()) {}
 
-  static EchoServerOptions Options() {
+  EchoServerOptions Options() const {
     EchoServerOptions options = Workers(2);
     options.listeners = {Creation("a")};
-    options.listeners[0].port = Model::kFirstPort;
+    options.listeners[0].port = model_.PortOf(0);
     return options;
   }
 
@@ -59,9 +58,7 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
   std::string RandomId() {
     return std::string(kIds[static_cast<std::size_t>(Random(kIds.size()))]);
   }
-  int RandomPlace() {
-    return Model::kFirstPort + Random(Model::kPorts + Model::kPaths);
-  }
+  int RandomPlace() { return Random(Model::kPlaces); }
   DrainPolicy RandomDrain() {
     constexpr std::array<DrainPolicy::Mode, 3> kModes = {
         DrainPolicy::Mode::kKeep, DrainPolicy::Mode::kGraceful,
@@ -87,7 +84,7 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
     ListenerCreation creation = Creation(RandomId());
     const int place = RandomPlace();
     creation.address = model_.HostOf(place);
-    creation.port = Model::PortOf(place);
+    creation.port = model_.PortOf(place);
     creation.settings.mode = Random(2) == 0 ? EchoMode::kLine : EchoMode::kRaw;
     creation.settings.max_connections = Random(2) == 0 ? 0 : 2;
     creation.validate_only = Random(4) == 0;
@@ -120,7 +117,7 @@ class ModelTest : public ::testing::TestWithParam<unsigned> {
     update.id = RandomId();
     const int place = RandomPlace();
     update.address = model_.HostOf(place);
-    if (!Model::IsUnix(place)) update.port = place;
+    if (!Model::IsUnix(place)) update.port = model_.PortOf(place);
     update.drain = RandomDrain();
     Change(update, place);
   }
@@ -322,7 +319,7 @@ TEST_P(ModelTest, AgreesWithTheServerAfterEachStep) {
   const absl::StatusOr<ListenerInfo> first = server_.control().GetListener("a");
   ASSERT_TRUE(first.ok());
   model_.lives["a"] = 1;
-  model_.listeners["a"] = {.place = Model::kFirstPort,
+  model_.listeners["a"] = {.place = 0,
                            .settings = first->settings,
                            .generation = 1,
                            .etag = first->etag};

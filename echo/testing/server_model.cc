@@ -7,12 +7,15 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "echo/base/clock.h"
 #include "echo/base/socket_address.h"
 #include "echo/control/connection_control.h"
@@ -28,23 +31,43 @@ using testing::Eventually;
 using testing::TcpClient;
 using End = TcpClient::End;
 
-// The ports of the sockets that listen on this machine.
+// The inodes of this process's sockets. Others may run beside this test.
+std::set<std::string> OwnSockets() {
+  constexpr absl::string_view kSocket = "socket:[";
+  std::set<std::string> inodes;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;  // that of this iteration
+    const std::string target = std::filesystem::read_symlink(entry, gone);
+    if (absl::StartsWith(target, kSocket)) {
+      inodes.insert(
+          target.substr(kSocket.size(), target.size() - kSocket.size() - 1));
+    }
+  }
+  return inodes;
+}
+
+// The ports on which this process listens.
 std::set<int> ListeningPorts() {
   constexpr absl::string_view kListen = "0A";
+  constexpr std::size_t kLocal = 1;
+  constexpr std::size_t kState = 3;
+  constexpr std::size_t kInode = 9;
+  const std::set<std::string> own = OwnSockets();
   std::set<int> ports;
   std::ifstream table("/proc/net/tcp");
   std::string line;
   std::getline(table, line);  // the header
   while (std::getline(table, line)) {
-    std::istringstream fields(line);
-    std::string slot;
-    std::string local;
-    std::string remote;
-    std::string state;
-    fields >> slot >> local >> remote >> state;
+    const std::vector<std::string> fields =
+        absl::StrSplit(line, ' ', absl::SkipEmpty());
+    if (fields.size() <= kInode || fields[kState] != kListen ||
+        own.count(fields[kInode]) == 0) {
+      continue;
+    }
+    const std::string& local = fields[kLocal];
     int port = 0;
-    if (state == kListen &&
-        absl::SimpleHexAtoi(local.substr(local.find(':') + 1), &port)) {
+    if (absl::SimpleHexAtoi(local.substr(local.find(':') + 1), &port)) {
       ports.insert(port);
     }
   }
@@ -105,24 +128,28 @@ std::shared_ptr<const ConnectionPredicate> Model::Selection::AsFilter() const {
 
 std::string Model::HostOf(int place) const {
   if (!IsUnix(place)) return "127.0.0.1";
-  return absl::StrCat("unix:", folder_.At(absl::StrCat(place)));
+  return absl::StrCat("unix:", PathOf(place));
 }
 
 std::optional<TcpClient> Model::ConnectTo(int place) const {
   if (IsUnix(place)) {
-    return TcpClient::ConnectTo(folder_.At(absl::StrCat(place)));
+    return TcpClient::ConnectTo(PathOf(place));
   }
-  return TcpClient::Connect(
-      *SocketAddress::FromHost("127.0.0.1", static_cast<std::uint16_t>(place)));
+  return TcpClient::Connect(*SocketAddress::FromHost(
+      "127.0.0.1", static_cast<std::uint16_t>(PortOf(place))));
 }
 
 std::set<int> Model::ListeningPlaces() const {
-  std::set<int> places = ListeningPorts();
+  std::set<int> ports = ListeningPorts();
   const std::set<std::string> paths = ListeningPaths();
-  for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
-       ++path) {
-    if (paths.count(folder_.At(absl::StrCat(path))) > 0) places.insert(path);
+  std::set<int> places;
+  for (int place = 0; place < kPlaces; ++place) {
+    if (IsUnix(place) ? paths.count(PathOf(place)) > 0
+                      : ports.erase(PortOf(place)) > 0) {
+      places.insert(place);
+    }
   }
+  for (const int port : ports) places.insert(-port);
   return places;
 }
 
@@ -257,10 +284,8 @@ void Model::Compare(TestServer& server) {
     ++model;
   }
   EXPECT_EQ(ListeningPlaces(), places);
-  for (int path = kFirstPort + kPorts; path < kFirstPort + kPorts + kPaths;
-       ++path) {
-    EXPECT_EQ(std::filesystem::exists(folder_.At(absl::StrCat(path))),
-              places.count(path) > 0);
+  for (int place = kPorts; place < kPlaces; ++place) {
+    EXPECT_EQ(std::filesystem::exists(PathOf(place)), places.count(place) > 0);
   }
 
   const absl::StatusOr<ConnectionPage> page = server.List({.limit = 1000});

@@ -3,6 +3,8 @@
 #ifndef ECHO_TESTING_SERVER_MODEL_H_
 #define ECHO_TESTING_SERVER_MODEL_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,21 +19,19 @@
 #include "echo/control/listener_control.h"
 #include "echo/control/listener_settings.h"
 #include "echo/testing/test_server.h"
+#include "tests/support/reserved_port.h"
 #include "tests/support/short_folder.h"
 #include "tests/support/tcp_client.h"
 
 namespace echod {
 
 // A model of a server's listeners and connections, for tests that compare the
-// two. Listeners are at places: some are ports, and some are the paths of Unix
+// two. Listeners are at places: first some ports, then the paths of some Unix
 // sockets. For one thread.
 class Model {
  public:
-  // Ports from kFirstPort, below what the kernel chooses for clients, and after
-  // those the paths.
-  static constexpr int kFirstPort = 20'000;
   static constexpr int kPorts = 6;
-  static constexpr int kPaths = 3;
+  static constexpr int kPlaces = kPorts + 3;
 
   struct Listener {
     int place = 0;
@@ -64,16 +64,19 @@ class Model {
     std::shared_ptr<const ConnectionPredicate> AsFilter() const;
   };
 
-  // Unix sockets are in a folder that is removed at the end.
+  // Ports are reserved, and Unix sockets are in a folder, until the end.
   Model() = default;
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
-  static bool IsUnix(int place) { return place >= kFirstPort + kPorts; }
+  static bool IsUnix(int place) { return place >= kPorts; }
   std::string HostOf(int place) const;  // as in ListenerCreation::address
-  static int PortOf(int place) { return IsUnix(place) ? 0 : place; }
+  int PortOf(int place) const {
+    return IsUnix(place) ? 0 : ports_[static_cast<std::size_t>(place)].port();
+  }
   std::optional<testing::TcpClient> ConnectTo(int place) const;
-  // Those on this machine where a socket listens.
+  // Those where a socket listens. A port of this process that is none of them
+  // counts as its negative.
   std::set<int> ListeningPlaces() const;
 
   bool IsTaken(int place) const;
@@ -113,6 +116,11 @@ class Model {
   std::int64_t accepted = 0;
 
  private:
+  std::string PathOf(int place) const {
+    return folder_.At(std::to_string(place));
+  }
+
+  const std::array<testing::ReservedPort, kPorts> ports_{};
   const testing::ShortFolder folder_;
 };
 
