@@ -62,6 +62,8 @@ def interrupted():
     """Ctrl-C while the cluster starts"""
     shutil.rmtree(STATE, ignore_errors=True)  # an earlier cluster's logs
     before = machine()
+    # A shell's background job ignores it, and a child would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([CLUSTER, "up"], start_new_session=True,
                                stderr=subprocess.DEVNULL)
     try:
