@@ -2,6 +2,7 @@
 
 #include "echo/daemon/flags.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -9,6 +10,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "echo/base/command_line.h"
@@ -273,6 +275,12 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
   }
   const HealthAddress health = absl::GetFlag(FLAGS_check_health);
   config.check_health_service = absl::GetFlag(FLAGS_check_health_service);
+  if (!std::all_of(config.check_health_service.begin(),
+                   config.check_health_service.end(), absl::ascii_isgraph)) {
+    return BadFlag("check_health_service",
+                   "a name has only printable ASCII characters and no spaces; "
+                   "name liveness, readiness or echod.listener/ID");
+  }
   if (health.given) {
     config.check_health =
         health.text.empty() ? *admin : *SocketAddress::Parse(health.text);
