@@ -55,7 +55,7 @@ static bool AbslParseFlag(absl::string_view text, HealthAddress* address,
   if (!parsed.ok()) {
     *error =
         "write the admin address of a running echod, such as "
-        "127.0.0.1:9901, or no value for that of --admin_address";
+        "127.0.0.1:9901, or leave it out to ask that of --admin_address";
     return false;
   }
   address->text = parsed->ToString();
@@ -290,7 +290,7 @@ absl::StatusOr<DaemonConfig> ConfigFromFlags(const ListenerSettings& settings) {
     }
   } else if (!config.check_health_service.empty()) {
     return BadFlag("check_health_service",
-                   "it asks nobody without --check_health; add that");
+                   "add --check_health, which asks for it");
   }
   config.watch_config = absl::GetFlag(FLAGS_watch_config);
   if (config.watch_config && config.config_file.empty()) {

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -47,6 +46,18 @@ std::set<std::string> OwnSockets() {
   return inodes;
 }
 
+// The rows of a table in /proc/net, as fields.
+std::vector<std::vector<std::string>> Rows(const std::string& table) {
+  std::vector<std::vector<std::string>> rows;
+  std::ifstream file("/proc/net/" + table);
+  std::string line;
+  std::getline(file, line);  // the header
+  while (std::getline(file, line)) {
+    rows.push_back(absl::StrSplit(line, ' ', absl::SkipEmpty()));
+  }
+  return rows;
+}
+
 // The ports on which this process listens.
 std::set<int> ListeningPorts() {
   constexpr absl::string_view kListen = "0A";
@@ -55,17 +66,12 @@ std::set<int> ListeningPorts() {
   constexpr std::size_t kInode = 9;
   const std::set<std::string> own = OwnSockets();
   std::set<int> ports;
-  std::ifstream table("/proc/net/tcp");
-  std::string line;
-  std::getline(table, line);  // the header
-  while (std::getline(table, line)) {
-    const std::vector<std::string> fields =
-        absl::StrSplit(line, ' ', absl::SkipEmpty());
-    if (fields.size() <= kInode || fields[kState] != kListen ||
-        own.count(fields[kInode]) == 0) {
+  for (const std::vector<std::string>& row : Rows("tcp")) {
+    if (row.size() <= kInode || row[kState] != kListen ||
+        own.count(row[kInode]) == 0) {
       continue;
     }
-    const std::string& local = fields[kLocal];
+    const std::string& local = row[kLocal];
     int port = 0;
     if (absl::SimpleHexAtoi(local.substr(local.find(':') + 1), &port)) {
       ports.insert(port);
@@ -77,23 +83,14 @@ std::set<int> ListeningPorts() {
 // The paths of the Unix sockets that listen on this machine.
 std::set<std::string> ListeningPaths() {
   constexpr absl::string_view kAccepts = "00010000";
+  constexpr std::size_t kFlags = 3;
+  constexpr std::size_t kPath = 7;
   std::set<std::string> paths;
-  std::ifstream table("/proc/net/unix");
-  std::string line;
-  std::getline(table, line);  // the header
-  while (std::getline(table, line)) {
-    std::istringstream fields(line);
-    std::string address;
-    std::string count;
-    std::string protocol;
-    std::string flags;
-    std::string type;
-    std::string state;
-    std::string inode;
-    std::string path;
-    fields >> address >> count >> protocol >> flags >> type >> state >> inode >>
-        path;
-    if (flags == kAccepts && std::filesystem::exists(path)) paths.insert(path);
+  for (const std::vector<std::string>& row : Rows("unix")) {
+    if (row.size() > kPath && row[kFlags] == kAccepts &&
+        std::filesystem::exists(row[kPath])) {
+      paths.insert(row[kPath]);
+    }
   }
   return paths;
 }

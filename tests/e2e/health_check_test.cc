@@ -76,7 +76,7 @@ TEST(HealthCheckTest, SaysWhatIsWrongWithItsFlags) {
            {"--check_health=unix:/x", "such as 127.0.0.1:9901"},
            {"--check_health=127.0.0.1:0", "port 0"},
            {"--check_health_service=\xff", "printable ASCII"},
-           {"--check_health_service=x", "add that"}}) {
+           {"--check_health_service=x", "add --check_health"}}) {
     const Finished finished = RunEchod({flag});
     EXPECT_EQ(finished.exit_status, 2) << flag;
     EXPECT_NE(finished.err.find(problem), std::string::npos) << finished.err;
